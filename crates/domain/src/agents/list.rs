@@ -1,0 +1,81 @@
+//! `agent.list`
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::agents::Filter;
+use types::{Page, agent::Agent};
+
+use crate::{
+    Call, Result,
+    access::{Known, Permission},
+    cursor,
+    input::{Checks, page_limit},
+    operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
+};
+
+/// Lists the workspace's agents.
+pub struct List;
+
+/// What the list is narrowed to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Narrowed {
+    /// Only this type.
+    #[serde(rename = "type")]
+    agent_type: Option<String>,
+    /// `active` or `disabled`.
+    status: Option<String>,
+    /// 1 to 200, default 50.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Also say how many there are.
+    #[serde(default)]
+    count: bool,
+}
+
+impl Operation for List {
+    const SPEC: Spec = Spec {
+        id: "agent.list",
+        summary: "List the agents of this workspace.",
+        access: Access::Permission(Permission::AgentRead),
+        effect: Effect::Read,
+        rate: Rate::Default,
+        replay: Replay::Never,
+        tool: Some(Tool { name: "list_agents", set: "sessions", listed: &[] }),
+        routes: &[route("GET", "/api/v1/agents")],
+    };
+    type Who = Known;
+    type Input = Narrowed;
+    type Output = Json<Page<Agent>>;
+
+    async fn run(call: Call<Known>, input: Narrowed) -> Result<Json<Page<Agent>>> {
+        let mut checks = Checks::default();
+        let limit = page_limit(&mut checks, input.limit);
+        if input.status.as_deref().is_some_and(|status| !["active", "disabled"].contains(&status)) {
+            checks.fail("status", "must be `active` or `disabled`");
+        }
+        checks.done()?;
+        let filter = Filter { agent_type: input.agent_type, status: input.status };
+        let filters = format!("{filter:?}");
+        let after = match input.cursor {
+            Some(cursor) => cursor::open(&call.app, call.who(), &Self::SPEC, &filters, &cursor)?,
+            None => String::new(),
+        };
+        let (scope, count) = (call.scope(), input.count);
+        let (mut items, total) = call
+            .read(move |tx| {
+                let items = store::agents::list(tx, &scope, &filter, &after, limit + 1)?;
+                Ok((items, count.then(|| store::agents::count(tx, &scope, &filter)).transpose()?))
+            })
+            .await?;
+        let wanted = usize::try_from(limit).unwrap_or(1);
+        let more = items.len() > wanted;
+        items.truncate(wanted);
+        let next_cursor = items
+            .last()
+            .filter(|_| more)
+            .map(|last| cursor::seal(&call.app, call.who(), &Self::SPEC, &filters, &last.id.to_string()));
+        Ok(Json(Page { items, next_cursor, total }))
+    }
+}

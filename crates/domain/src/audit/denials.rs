@@ -1,0 +1,114 @@
+//! Audit rows of refusals: the first one is written at once, repeats within 60 s are counted in one closing row.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use types::{Timestamp, WorkspaceId};
+
+use crate::{
+    App, Code, Error, Result,
+    access::Caller,
+    app::Finish,
+    ledger::{self, Draft},
+};
+
+const WINDOW_SECS: i64 = 60;
+/// Windows kept open at most; past that every refusal is written by itself.
+const OPEN: usize = 10_000;
+
+/// The operation of a credential that was refused.
+pub(crate) const CREDENTIAL: &str = "auth.token_rejected";
+
+/// One principal or address, one operation, one code.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    who: String,
+    operation: &'static str,
+    code: Code,
+}
+
+#[derive(Debug)]
+struct Window {
+    opened: Timestamp,
+    repeats: u64,
+    workspace: WorkspaceId,
+    draft: Draft,
+}
+
+/// The windows that are open.
+#[derive(Debug, Default)]
+pub(crate) struct Denials(Mutex<HashMap<Kind, Window>>);
+
+/// Notes that a call of an operation (or a request before it had one, such as `http`) was refused or failed.
+///
+/// # Errors
+/// Those of the store: a refusal that cannot be written down is not answered as one.
+pub(crate) async fn note(app: &Arc<App>, caller: &Caller, operation: &'static str, error: &Error) -> Result<()> {
+    let now = app.now();
+    let workspace = caller.identity().map_or(app.home, |identity| identity.workspace);
+    let mut draft = Draft::by(caller, action(operation, error.code()), now);
+    draft.refused(error.code());
+    draft.details.insert("operation".into(), operation.into());
+    let who = match caller.identity() {
+        Some(identity) => identity.principal.to_string(),
+        None => draft.ip.clone().unwrap_or_default(),
+    };
+    let kind = Kind { who, operation, code: error.code() };
+    let closing = {
+        let mut open = app.denials.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match open.get_mut(&kind) {
+            Some(window) if now < window.opened.plus_secs(WINDOW_SECS) => {
+                window.repeats += 1;
+                return Ok(());
+            }
+            _ => {
+                let closing = open.remove(&kind).and_then(Window::close);
+                if open.len() < OPEN {
+                    open.insert(kind, Window { opened: now, repeats: 0, workspace, draft: draft.clone() });
+                }
+                closing
+            }
+        }
+    };
+    if let Some((workspace, row)) = closing {
+        ledger::write_alone(app, workspace, row).await?;
+    }
+    ledger::write_alone(app, workspace, draft).await
+}
+
+/// What the row is filed under: the kind of refusal, or the operation that failed.
+fn action(operation: &'static str, code: Code) -> &'static str {
+    match code {
+        Code::Unauthenticated if operation == CREDENTIAL => CREDENTIAL,
+        Code::Unauthenticated | Code::PermissionDenied => "authz.denied",
+        Code::RateLimited => "rate_limit.exceeded",
+        _ => operation,
+    }
+}
+
+impl Window {
+    /// The closing row, when anything was repeated.
+    fn close(self) -> Option<(WorkspaceId, Draft)> {
+        (self.repeats > 0).then(|| (self.workspace, self.draft.repeated(self.repeats)))
+    }
+}
+
+impl Denials {
+    /// Writes the closing rows of windows that have ended.
+    pub(crate) async fn flush(&self, app: &Arc<App>, finish: Finish) -> Result<()> {
+        let now = app.now();
+        let ended: Vec<Window> = {
+            let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            open.extract_if(|_, window| finish == Finish::Yes || now >= window.opened.plus_secs(WINDOW_SECS))
+                .map(|(_, window)| window)
+                .collect()
+        };
+        for (workspace, mut row) in ended.into_iter().filter_map(Window::close) {
+            row.ts = now;
+            ledger::write_alone(app, workspace, row).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! `audit.list`
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::audit::Filter;
+use types::{Page, Timestamp, audit::AuditRow};
+
+use crate::{
+    Call, Error, Result,
+    access::{Known, Permission},
+    cursor,
+    input::{Checks, page_limit},
+    operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
+};
+
+/// Lists the workspace's audit log.
+pub struct List;
+
+/// What the list is narrowed to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Narrowed {
+    /// Only this principal's id, or `anonymous`.
+    actor: Option<String>,
+    /// Only this action, such as `memory.create`.
+    action: Option<String>,
+    /// `ok`, `denied` or `failed`.
+    outcome: Option<String>,
+    /// `info`, `warning` or `critical`.
+    severity: Option<String>,
+    /// Only this object's id.
+    object: Option<String>,
+    /// Not before.
+    from: Option<Timestamp>,
+    /// Before.
+    to: Option<Timestamp>,
+    /// 1 to 200, default 50.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Also say how many there are.
+    #[serde(default)]
+    count: bool,
+}
+
+impl Operation for List {
+    const SPEC: Spec = Spec {
+        id: "audit.list",
+        summary: "List the audit log, newest first: who did what, when, from where, and how it ended.",
+        access: Access::Permission(Permission::AuditRead),
+        effect: Effect::Read,
+        rate: Rate::Default,
+        replay: Replay::Never,
+        tool: Some(Tool { name: "list_audit", set: "admin", listed: &[] }),
+        routes: &[
+            route("GET", "/admin/logs"),
+            route("GET", "/api/v1/admin/logs"),
+            route("GET", "/api/v1/audit"),
+        ],
+    };
+    type Who = Known;
+    type Input = Narrowed;
+    type Output = Json<Page<AuditRow>>;
+
+    async fn run(call: Call<Known>, input: Narrowed) -> Result<Json<Page<AuditRow>>> {
+        let mut checks = Checks::default();
+        let limit = page_limit(&mut checks, input.limit);
+        for (field, text) in [("actor", &input.actor), ("action", &input.action), ("object", &input.object)] {
+            if let Some(text) = text {
+                checks.line(field, text, 1..=128);
+            }
+        }
+        one_of(&mut checks, "outcome", input.outcome.as_deref(), &["ok", "denied", "failed"]);
+        one_of(&mut checks, "severity", input.severity.as_deref(), &["info", "warning", "critical"]);
+        checks.done()?;
+        let filter = Filter {
+            actor: input.actor,
+            action: input.action,
+            outcome: input.outcome,
+            severity: input.severity,
+            object: input.object,
+            from: input.from,
+            to: input.to,
+        };
+        let filters = format!("{filter:?}");
+        let before = match input.cursor {
+            Some(cursor) => cursor::open(&call.app, call.who(), &Self::SPEC, &filters, &cursor)?
+                .parse()
+                .map_err(|_| Error::internal())?,
+            None => i64::MAX,
+        };
+        let (scope, count) = (call.scope(), input.count);
+        let (mut items, total) = call
+            .read(move |tx| {
+                let items = store::audit::list(tx, &scope, &filter, before, limit + 1)?;
+                Ok((items, count.then(|| store::audit::count(tx, &scope, &filter)).transpose()?))
+            })
+            .await?;
+        let wanted = usize::try_from(limit).unwrap_or(1);
+        let more = items.len() > wanted;
+        items.truncate(wanted);
+        let next_cursor = items
+            .last()
+            .filter(|_| more)
+            .map(|last| cursor::seal(&call.app, call.who(), &Self::SPEC, &filters, &last.seq.to_string()));
+        Ok(Json(Page { items, next_cursor, total }))
+    }
+}
+
+fn one_of(checks: &mut Checks, field: &str, word: Option<&str>, words: &[&str]) {
+    if word.is_some_and(|word| !words.contains(&word)) {
+        checks.fail(field, format!("must be one of {}", words.join(", ")));
+    }
+}

@@ -1,0 +1,96 @@
+//! `audit.verify`
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::Tx;
+use types::WorkspaceId;
+
+use crate::{
+    App, Call, Error, Result,
+    access::{Known, Permission, everything},
+    ledger,
+    operation::{Access, Effect, Empty, Json, Operation, Rate, Replay, Spec, Tool, route},
+};
+
+/// Checks the workspace's audit chain.
+pub struct Verify;
+
+/// What the check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Verdict {
+    /// The chain is whole.
+    pub ok: bool,
+    /// The first row that is changed, missing or out of place.
+    pub first_bad: Option<i64>,
+    /// Rows looked at.
+    pub rows: i64,
+}
+
+impl Operation for Verify {
+    const SPEC: Spec = Spec {
+        id: "audit.verify",
+        summary: "Check that no row of the audit log was changed, removed or moved.",
+        access: Access::Permission(Permission::AuditRead),
+        effect: Effect::Read,
+        rate: Rate::Default,
+        replay: Replay::Never,
+        tool: Some(Tool { name: "verify_audit", set: "admin", listed: &[] }),
+        routes: &[route("POST", "/api/v1/audit/verify")],
+    };
+    type Who = Known;
+    type Input = Empty;
+    type Output = Json<Verdict>;
+
+    async fn run(call: Call<Known>, _: Empty) -> Result<Json<Verdict>> {
+        let (app, workspace) = (Arc::clone(&call.app), call.scope().workspace());
+        call.read(move |tx| verify(&app, tx, workspace)).await.map(Json)
+    }
+}
+
+/// Walks one workspace's chain from its first row to its head.
+///
+/// # Errors
+/// Those of the store.
+pub fn verify(app: &App, tx: &Tx<'_>, workspace: WorkspaceId) -> Result<Verdict> {
+    let (mut prev, mut rows, mut first_bad) = (security::chain::ORIGIN, 0, None);
+    let mut failed = None;
+    store::audit::walk(tx, everything("the audit chain is verified"), workspace, 0, |chained| {
+        if first_bad.is_some() || failed.is_some() {
+            return Ok(());
+        }
+        rows += 1;
+        match ledger::mac(app, &prev, workspace, &chained.row) {
+            Ok(mac) if chained.row.seq == rows && chained.prev == prev && chained.mac == mac => prev = mac,
+            Ok(_) => first_bad = Some(rows),
+            Err(error) => failed = Some(error),
+        }
+        Ok(())
+    })?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let head = store::audit::head(tx, workspace)?;
+    if first_bad.is_none() && (head.audit_seq != rows || head.audit_mac != prev) {
+        first_bad = Some(rows + 1);
+    }
+    Ok(Verdict { ok: first_bad.is_none(), first_bad, rows })
+}
+
+/// Checks every workspace's chain, by its slug.
+///
+/// # Errors
+/// Those of the store.
+pub async fn verify_all(app: &Arc<App>) -> Result<Vec<(String, Verdict)>> {
+    let inner = Arc::clone(app);
+    app.store
+        .read(move |tx| {
+            let reason = everything("every audit chain is verified");
+            store::workspaces::list(tx, reason)?
+                .into_iter()
+                .map(|workspace| Ok((workspace.slug, verify(&inner, tx, workspace.id)?)))
+                .collect::<Result<_, Error>>()
+        })
+        .await
+}

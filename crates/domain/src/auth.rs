@@ -1,0 +1,3 @@
+//! Who the caller is, as the server sees it.
+
+pub mod whoami;

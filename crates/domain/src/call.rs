@@ -1,0 +1,135 @@
+//! The call: what an operation's `run` holds, and its only way to the store.
+
+use std::{ops::Deref, sync::Arc};
+
+use bytes::Bytes;
+use serde::Serialize;
+use store::{Scope, Tx, Verdict};
+use types::{Timestamp, WorkspaceId};
+
+use crate::{
+    App, Error, Result,
+    access::{Known, Party},
+    ledger::{self, Draft},
+    operation::Spec,
+    replay::Replay,
+};
+
+/// What comes with a call beside its input.
+#[derive(Debug, Clone, Default)]
+pub struct Meta {
+    /// Repeats with the same key and input get the first answer.
+    pub idempotency_key: Option<String>,
+}
+
+/// One call of one operation by one party.
+pub struct Call<W> {
+    pub(crate) app: Arc<App>,
+    who: W,
+    spec: &'static Spec,
+    meta: Meta,
+    body: Bytes,
+    now: Timestamp,
+}
+
+impl<W: Party> Call<W> {
+    pub(crate) fn new(app: Arc<App>, who: W, spec: &'static Spec, meta: Meta, body: Bytes) -> Self {
+        let now = app.now();
+        Self { app, who, spec, meta, body, now }
+    }
+
+    /// Who calls.
+    #[must_use]
+    pub const fn who(&self) -> &W {
+        &self.who
+    }
+
+    /// When the call began.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Runs a short closure over one consistent snapshot.
+    ///
+    /// # Errors
+    /// Those of the closure and of the store.
+    pub async fn read<T: Send + 'static>(&self, f: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static) -> Result<T> {
+        self.app.store.read(f).await
+    }
+}
+
+impl Call<Known> {
+    /// The rows the caller may touch.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        self.who.scope()
+    }
+
+    /// Runs the call's one transaction: the change, then its audit row, its outbox rows and its replay row.
+    ///
+    /// The closure may run more than once, so it makes no ids and reads no clock; it checks the state it depends on
+    /// itself, so that a repeat with an idempotency key is answered before any check could fail differently.
+    /// `Refused` keeps what was written; `Err` keeps nothing.
+    ///
+    /// # Errors
+    /// Those of the closure and of the store.
+    pub async fn write<T: Serialize + Send + 'static>(
+        &self,
+        f: impl Fn(&mut Change<'_, '_>) -> Result<Verdict<T, Error>> + Send + 'static,
+    ) -> Result<T> {
+        let app = Arc::clone(&self.app);
+        let scope = self.scope();
+        let replay = Replay::of(self.spec, &self.meta, &self.body);
+        let draft = Draft::of(self.spec, &self.who, self.now);
+        self.app
+            .store
+            .write(move |tx| {
+                if let Some(replay) = &replay {
+                    replay.find(tx, &scope, draft.ts)?;
+                }
+                let mut change = Change { tx, workspace: scope.workspace(), objects: Vec::new(), events: Vec::new() };
+                let verdict = f(&mut change)?;
+                let Change { tx, workspace, objects, events } = change;
+                let mut row = draft.clone();
+                row.object = objects.first().cloned();
+                if let Verdict::Refused(error) = &verdict {
+                    row.refused(error.code());
+                }
+                ledger::append(&app, tx, workspace, row, events)?;
+                if let (Some(replay), Verdict::Done(answer)) = (&replay, &verdict) {
+                    replay.keep(tx, &scope, draft.ts, (objects.into_iter().next(), answer))?;
+                }
+                Ok(verdict)
+            })
+            .await
+    }
+}
+
+/// An open change: the transaction, and what it will leave in the ledgers.
+pub struct Change<'t, 'c> {
+    tx: &'t mut Tx<'c>,
+    workspace: WorkspaceId,
+    objects: Vec<String>,
+    events: Vec<(&'static str, String)>,
+}
+
+impl<'c> Deref for Change<'_, 'c> {
+    type Target = Tx<'c>;
+    fn deref(&self) -> &Tx<'c> {
+        self.tx
+    }
+}
+
+impl Change<'_, '_> {
+    /// Names an object that was touched; the first one stands in the audit row.
+    pub fn touched(&mut self, id: impl ToString) {
+        self.objects.push(id.to_string());
+    }
+
+    /// Announces what happened, to followers of the outbox.
+    pub fn publish(&mut self, kind: &'static str, object: impl ToString) {
+        self.events.push((kind, object.to_string()));
+    }
+
+}

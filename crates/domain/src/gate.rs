@@ -1,0 +1,134 @@
+//! The gate: the only way to an operation, for every face.
+//!
+//! Peer limit and authentication ([`Gate::identify`]), then for each call: authorise, limit by principal, run, and an
+//! audit row for every refusal. Successful writes carry their own row ([`crate::Call::write`]).
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    App, Code, Error, Meta, Result,
+    access::{Caller, Origin, Party as _},
+    audit::denials,
+    operation::{Access, Effect, Entry, Reply, Spec},
+};
+
+pub use crate::access::identify::Presented;
+
+/// Longest a call may take.
+pub const CALL_SECS: u64 = 60;
+
+/// The runner of every call. Cheap to clone.
+#[derive(Clone)]
+pub struct Gate {
+    app: Arc<App>,
+}
+
+impl Gate {
+    /// A gate in front of an application.
+    #[must_use]
+    pub const fn new(app: Arc<App>) -> Self {
+        Self { app }
+    }
+
+    /// What stands behind it.
+    #[must_use]
+    pub const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Finds out who calls; a refused credential is counted against its address and written down.
+    ///
+    /// # Errors
+    /// `unauthenticated`, `rate_limited`, or those of the store.
+    pub async fn identify(&self, presented: Presented<'_>, origin: Origin) -> Result<Caller> {
+        self.app.identify(presented, origin).await
+    }
+
+    /// Notes a call that was refused before it had an operation, such as one without a credential.
+    ///
+    /// # Errors
+    /// Those of the store, and `rate_limited` when the address has been refused too often.
+    pub async fn refuse(&self, caller: &Caller, error: Error) -> Error {
+        let counted = match error.code() {
+            Code::Unauthenticated => self.app.limits.count_refused(caller.origin().address, self.app.now()),
+            _ => Ok(()),
+        };
+        let error = counted.err().unwrap_or(error);
+        match denials::note(&self.app, caller, "http", &error).await {
+            Ok(()) => error,
+            Err(failure) => failure,
+        }
+    }
+
+    /// Runs one call.
+    ///
+    /// # Errors
+    /// Those of the operation, and the gate's own refusals.
+    pub async fn run(&self, caller: &Caller, entry: &'static Entry, meta: Meta, json: Bytes) -> Result<Reply> {
+        let started = Instant::now();
+        let mut result = self.pass(caller, entry, meta, json).await;
+        if let Err(error) = result {
+            let mut fault = error.into_fault();
+            result = match fault.replayed.take() {
+                Some(answer) => Ok(Reply::Json(answer)),
+                None => Err(self.refused(caller, entry.spec, Error::from(fault)).await),
+            };
+        }
+        let outcome = result.as_ref().map(|_| ()).map_err(Error::code);
+        self.app.metrics.called(entry.spec, outcome, started.elapsed());
+        result
+    }
+
+    async fn pass(&self, caller: &Caller, entry: &'static Entry, meta: Meta, json: Bytes) -> Result<Reply> {
+        let spec = entry.spec;
+        let limits = &self.app.limits;
+        authorize(caller, spec)?;
+        limits.count_call(&self.app, caller, spec)?;
+        let _guard = limits.enter(caller)?;
+        let call = (entry.run)(Arc::clone(&self.app), caller, meta, json);
+        match tokio::time::timeout(Duration::from_secs(CALL_SECS), call).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::new(Code::Unavailable, format!("{} took longer than {CALL_SECS} s", spec.id)).retry_after(1)),
+        }
+    }
+
+    /// Writes down a refusal or a failed change; the error that goes to the caller.
+    async fn refused(&self, caller: &Caller, spec: &'static Spec, error: Error) -> Error {
+        if let Some(cause) = &error.fault().cause {
+            let origin = caller.origin();
+            tracing::warn!(operation = spec.id, code = error.code().as_str(), request.id = origin.request_id, cause, "call failed");
+        }
+        let noted = match error.code() {
+            Code::Unauthenticated | Code::PermissionDenied | Code::RateLimited => true,
+            Code::Unavailable | Code::Overloaded | Code::StorageFull => false,
+            _ => spec.effect != Effect::Read,
+        };
+        if !noted {
+            return error;
+        }
+        if error.code() == Code::Unauthenticated
+            && let Err(limited) = self.app.limits.count_refused(caller.origin().address, self.app.now())
+        {
+            return limited;
+        }
+        match denials::note(&self.app, caller, spec.id, &error).await {
+            Ok(()) => error,
+            Err(failure) => failure,
+        }
+    }
+}
+
+/// Whether the caller may reach the operation at all.
+fn authorize(caller: &Caller, spec: &Spec) -> Result<()> {
+    match spec.access {
+        Access::Open => Ok(()),
+        Access::Permission(_) | Access::Interactive(_) | Access::AnyPrincipal | Access::LocalOperator => {
+            crate::access::Known::admit(caller, spec).map(drop)
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What the product does: operations, the one gate in front of them, and who may do what.
+//!
+//! Every call from every face becomes a [`Caller`](access::Caller) and an [`Entry`](operation::Entry) of the
+//! [`CATALOGUE`](catalogue::CATALOGUE) and goes through [`Gate::run`](gate::Gate::run). Knows no transport.
+//!
+//! Start at [`operation`], then `gate.rs`, `call.rs`, and one operation such as `memory/create.rs`.
+
+pub mod access;
+pub mod agents;
+mod app;
+pub mod audit;
+pub mod auth;
+mod call;
+pub mod catalogue;
+mod cursor;
+pub mod error;
+pub mod gate;
+mod generations;
+mod input;
+pub mod keys;
+mod ledger;
+pub mod memory;
+pub mod metrics;
+pub mod operation;
+pub mod ops;
+mod recall;
+pub mod reference;
+mod replay;
+mod tally;
+pub mod workspaces;
+
+pub use app::{App, Settings};
+pub use call::{Call, Change, Meta};
+pub use error::{Code, Error, Result};
+pub use gate::Gate;

@@ -1,0 +1,148 @@
+//! `memory.create`
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use store::Verdict;
+use types::{
+    MemoryId,
+    memory::{Access as MemoryAccess, Claimed, Kind, Layer, Memory},
+};
+
+use super::fields::{self, Lifetime};
+use crate::{
+    Call, Code, Error, Result,
+    access::{Known, Permission},
+    input::{Checks, present},
+    operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
+};
+
+/// Stores one memory of the caller.
+pub struct Create;
+
+/// A new memory.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMemory {
+    /// The text, up to 100,000 characters. Give this or `value`.
+    content: Option<String>,
+    /// Any JSON but null, up to 64 KiB.
+    #[serde(default, deserialize_with = "present")]
+    value: Option<Value>,
+    /// Unique name among your memories.
+    key: Option<String>,
+    /// Default `note`.
+    kind: Option<Kind>,
+    /// Short form, up to 2,000 characters.
+    summary: Option<String>,
+    /// Up to 32 labels.
+    #[serde(default)]
+    tags: Vec<String>,
+    /// 0 to 1, default 0.5.
+    importance: Option<f64>,
+    /// Who may read it; default `private`.
+    access: Option<MemoryAccess>,
+    /// Project label.
+    project: Option<String>,
+    /// `short` 1 day, `mid` 7 days, `long` for ever.
+    layer: Option<Layer>,
+    /// Seconds to live, up to a year; 0 for ever.
+    expires_in: Option<i64>,
+    /// Free JSON object.
+    #[serde(default)]
+    metadata: Map<String, Value>,
+    /// Why and from where.
+    #[serde(default)]
+    provenance: Claimed,
+}
+
+impl NewMemory {
+    fn checked(self, call: &Call<Known>) -> Result<Memory> {
+        let mut checks = Checks::default();
+        let lifetime = Lifetime { layer: self.layer, expires_in: self.expires_in };
+        fields::body(&mut checks, self.content.as_deref(), self.value.as_ref());
+        let key = self.key.map(|key| fields::key(&mut checks, &key));
+        let tags = fields::tags(&mut checks, &self.tags);
+        fields::summary(&mut checks, self.summary.as_deref());
+        fields::importance(&mut checks, self.importance);
+        fields::optional_line(&mut checks, "project", self.project.as_deref(), 255);
+        fields::lifetime(&mut checks, &lifetime);
+        fields::metadata(&mut checks, &self.metadata);
+        fields::claimed(&mut checks, &self.provenance);
+        checks.done()?;
+        let now = call.now();
+        Ok(Memory {
+            id: MemoryId::new(now, call.app.bits()?),
+            owner: call.who().identity().principal,
+            key,
+            kind: self.kind.unwrap_or_else(|| super::default_kind(self.value.as_ref())),
+            content: self.content,
+            value: self.value,
+            summary: self.summary,
+            tags,
+            importance: self.importance.unwrap_or(0.5),
+            access: self.access.unwrap_or(MemoryAccess::Private),
+            project: self.project.clone(),
+            layer: self.layer,
+            expires_at: super::expiry(&lifetime, now),
+            metadata: self.metadata,
+            provenance: fields::provenance(call.who(), now, self.project, self.provenance),
+            access_count: 0,
+            accessed_at: None,
+            relevance: 0.5,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            size_bytes: None,
+            truncated: None,
+        })
+    }
+}
+
+impl Operation for Create {
+    const SPEC: Spec = Spec {
+        id: "memory.create",
+        summary: "Store one memory: a note, fact, decision or JSON value that you or, with access public, every agent here can find later.",
+        access: Access::Permission(Permission::MemoryWrite),
+        effect: Effect::Create,
+        rate: Rate::Default,
+        replay: Replay::Answer,
+        tool: Some(Tool {
+            name: "create_memory",
+            set: "core",
+            listed: &[
+                "content", "value", "key", "kind", "summary", "tags", "importance", "access", "project", "expires_in",
+                "metadata",
+            ],
+        }),
+        routes: &[route("POST", "/api/v1/memories")],
+    };
+    type Who = Known;
+    type Input = NewMemory;
+    type Output = Json<Memory>;
+
+    async fn run(call: Call<Known>, input: NewMemory) -> Result<Json<Memory>> {
+        let memory = input.checked(&call)?;
+        let terms = super::terms(&memory);
+        let (scope, now) = (call.scope(), call.now());
+        call.write(move |change| {
+            if let Some(key) = &memory.key {
+                store::memories::free_expired_key(change, &scope, key, now)?;
+            }
+            store::memories::insert(change, &scope, &memory, &terms).map_err(|error| taken(error, &memory))?;
+            change.touched(memory.id);
+            change.publish("memory.created", memory.id);
+            Ok(Verdict::Done(memory.clone()))
+        })
+        .await
+        .map(Json)
+    }
+}
+
+/// A conflict on the key, in the caller's words.
+pub(super) fn taken(error: store::Error, memory: &Memory) -> Error {
+    match (Error::from(error), &memory.key) {
+        (error, Some(key)) if error.code() == Code::AlreadyExists => super::key_exists(key),
+        (error, _) => error,
+    }
+}

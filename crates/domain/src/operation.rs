@@ -1,0 +1,237 @@
+//! An operation, written once: its specification, its input and output, and one `async fn run`.
+//!
+//! MCP tools, REST routes, OpenAPI, `guildhall call`, the permission table, audit actions, metric labels and the
+//! reference page are rendered from it. Adding one means one file and one line in [`crate::catalogue`].
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{
+    App, Call, Meta, Result,
+    access::{Caller, Party, Permission},
+    input,
+};
+
+/// What is declared of an operation; data only.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// `noun.verb`: audit action, metric label, name for `guildhall call`.
+    pub id: &'static str,
+    /// What it does, for people and agents; at most 240 characters.
+    pub summary: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// Which limit counts it.
+    pub rate: Rate,
+    /// What a repeat with the same idempotency key gets.
+    pub replay: Replay,
+    /// Its MCP tool, if it has one.
+    pub tool: Option<Tool>,
+    /// Its REST routes.
+    pub routes: &'static [Route],
+}
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Holders of a permission.
+    Permission(Permission),
+    /// Holders of a permission who are there in person: a login or the local operator, never an API key.
+    Interactive(Permission),
+    /// Anybody with a credential.
+    AnyPrincipal,
+    /// The owner of the data directory, over its Unix socket.
+    LocalOperator,
+    /// Anybody at all.
+    Open,
+}
+
+/// What an operation does to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Changes nothing.
+    Read,
+    /// Makes a new object; answers 201.
+    Create,
+    /// Changes state by key or version; repeating it changes nothing more.
+    Upsert,
+    /// Takes something away.
+    Destroy,
+}
+
+/// Which limit counts a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// Calls of the principal per minute.
+    Default,
+    /// Not counted: health checks of the machine itself.
+    Free,
+}
+
+/// What a repeat with the same idempotency key gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// The first answer again.
+    Answer,
+    /// `already_done` with the object's id, for the answer held a secret.
+    IdOnly,
+    /// Nothing is kept: the operation changes nothing.
+    Never,
+}
+
+/// An operation's MCP tool.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// Its name: verb first, at most 40 characters.
+    pub name: &'static str,
+    /// The toolset that lists it.
+    pub set: &'static str,
+    /// The properties its schema lists, at most 12; the rest is accepted too. Empty lists all.
+    pub listed: &'static [&'static str],
+}
+
+/// A REST route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// `GET`, `POST`, …
+    pub method: &'static str,
+    /// Absolute, with `{name}` for the parts that are inputs.
+    pub path: &'static str,
+}
+
+/// Shorthand for a route.
+pub(crate) const fn route(method: &'static str, path: &'static str) -> Route {
+    Route { method, path }
+}
+
+/// Something a caller can do.
+pub trait Operation: Send + Sync + 'static {
+    /// What is declared of it.
+    const SPEC: Spec;
+    /// Who reaches `run`.
+    type Who: Party;
+    /// One flat object; path, query and body form it together.
+    type Input: DeserializeOwned + JsonSchema + Send + 'static;
+    /// What it answers.
+    type Output: Answer;
+    /// Does it.
+    fn run(call: Call<Self::Who>, input: Self::Input) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
+/// An input without members.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Empty {}
+
+/// What leaves the gate.
+#[derive(Debug)]
+pub enum Reply {
+    /// A JSON value.
+    Json(Value),
+    /// A document of another type.
+    Document {
+        /// Its media type.
+        media_type: &'static str,
+        /// The whole of it.
+        body: String,
+    },
+    /// Nothing to say.
+    Nothing,
+}
+
+/// An output that can leave the gate.
+pub trait Answer: Send + 'static {
+    /// Its schema, when it is JSON.
+    fn schema() -> Option<Schema>;
+    /// As a reply.
+    ///
+    /// # Errors
+    /// `internal` when it cannot be written.
+    fn reply(self) -> Result<Reply>;
+}
+
+/// A JSON answer.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+/// An answer without content.
+#[derive(Debug)]
+pub struct Nothing;
+
+/// A document of another media type.
+#[derive(Debug)]
+pub struct Document {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// The whole of it.
+    pub body: String,
+}
+
+impl<T: Serialize + JsonSchema + Send + 'static> Answer for Json<T> {
+    fn schema() -> Option<Schema> {
+        Some(schema_of::<T>())
+    }
+    fn reply(self) -> Result<Reply> {
+        serde_json::to_value(self.0).map(Reply::Json).map_err(|error| crate::Error::internal().cause(error))
+    }
+}
+
+impl Answer for Nothing {
+    fn schema() -> Option<Schema> {
+        None
+    }
+    fn reply(self) -> Result<Reply> {
+        Ok(Reply::Nothing)
+    }
+}
+
+impl Answer for Document {
+    fn schema() -> Option<Schema> {
+        None
+    }
+    fn reply(self) -> Result<Reply> {
+        Ok(Reply::Document { media_type: self.media_type, body: self.body })
+    }
+}
+
+type Running = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
+
+/// A catalogue entry: an operation with its types erased.
+#[derive(Debug)]
+pub struct Entry {
+    /// What is declared of it.
+    pub spec: &'static Spec,
+    /// Its input's JSON Schema (draft 2020-12, without references).
+    pub input: fn() -> Schema,
+    /// Its answer's JSON Schema, when that is JSON.
+    pub output: fn() -> Option<Schema>,
+    pub(crate) run: fn(Arc<App>, &Caller, Meta, Bytes) -> Running,
+}
+
+/// Erases an operation's types.
+#[must_use]
+pub const fn entry<O: Operation>() -> Entry {
+    Entry { spec: const { &O::SPEC }, input: schema_of::<O::Input>, output: O::Output::schema, run: start::<O> }
+}
+
+fn start<O: Operation>(app: Arc<App>, caller: &Caller, meta: Meta, json: Bytes) -> Running {
+    let prepared = O::Who::admit(caller, &O::SPEC)
+        .and_then(|who| input::parse::<O::Input>(&json).map(|input| (Call::new(app, who, &O::SPEC, meta, json), input)));
+    Box::pin(async move {
+        let (call, input) = prepared?;
+        O::run(call, input).await?.reply()
+    })
+}
+
+fn schema_of<T: JsonSchema>() -> Schema {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    settings.meta_schema = None;
+    settings.into_generator().into_root_schema_for::<T>()
+}

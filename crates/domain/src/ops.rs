@@ -1,0 +1,5 @@
+//! What operators and machines ask of the server itself.
+
+pub mod health;
+pub mod metrics;
+pub mod openapi;

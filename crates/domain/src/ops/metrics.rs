@@ -1,0 +1,33 @@
+//! `ops.metrics`
+
+use crate::{
+    Call, Result,
+    access::{Known, Permission},
+    operation::{Access, Document, Effect, Empty, Operation, Rate, Replay, Spec, route},
+};
+
+/// Shows the counters.
+pub struct Metrics;
+
+impl Operation for Metrics {
+    const SPEC: Spec = Spec {
+        id: "ops.metrics",
+        summary: "Show the server's counters in the Prometheus text format.",
+        access: Access::Permission(Permission::StatsRead),
+        effect: Effect::Read,
+        rate: Rate::Default,
+        replay: Replay::Never,
+        tool: None,
+        routes: &[route("GET", "/metrics")],
+    };
+    type Who = Known;
+    type Input = Empty;
+    type Output = Document;
+
+    async fn run(call: Call<Known>, _: Empty) -> Result<Document> {
+        Ok(Document {
+            media_type: "text/plain; version=0.0.4; charset=utf-8",
+            body: call.app.metrics.render(&call.app.store.statistics()),
+        })
+    }
+}

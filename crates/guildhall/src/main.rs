@@ -1,0 +1,2 @@
+//! Guildhall.
+fn main() {}

@@ -1,0 +1,1 @@
+//! How Guildhall is reached: HTTP, MCP, REST

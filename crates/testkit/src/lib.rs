@@ -1,0 +1,1 @@
+//! Dev-only: a mounted server, callers, a clock moved by hand

@@ -1,0 +1,17 @@
+//! Ids, records, pages, time and the judging of raw JSON: the words every other crate speaks.
+//!
+//! Knows no database, no transport, no policy. Start at [`id`] and [`memory`].
+
+pub mod agent;
+pub mod audit;
+pub mod id;
+pub mod json;
+pub mod key;
+pub mod memory;
+pub mod page;
+pub mod time;
+pub mod workspace;
+
+pub use id::{AgentId, KeyId, MemoryId, PrincipalId, UserId, WorkspaceId};
+pub use page::Page;
+pub use time::{Clock, SystemClock, Timestamp};

@@ -1,0 +1,190 @@
+//! Memories: what agents know and share.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{MemoryId, PrincipalId, Timestamp};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[schemars(inline)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant,)* }
+
+        impl $name {
+            /// The word used in JSON and in the database.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// The value of a word.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+words! {
+    /// What sort of thing a memory holds.
+    Kind {
+        /// Anything.
+        Note = "note",
+        /// Something held to be true.
+        Fact = "fact",
+        /// Something agreed.
+        Decision = "decision",
+        /// How to do something.
+        Procedure = "procedure",
+        /// Something seen.
+        Observation = "observation",
+        /// A shorter form of other memories.
+        Summary = "summary",
+        /// A JSON value.
+        Value = "value",
+    }
+}
+
+words! {
+    /// Who may read a memory.
+    Access {
+        /// Its owner.
+        Private = "private",
+        /// Everyone in the workspace with `memory:read`.
+        Public = "public",
+    }
+}
+
+words! {
+    /// How long a memory is kept.
+    Layer {
+        /// One day.
+        Short = "short",
+        /// One week.
+        Mid = "mid",
+        /// Until deleted.
+        Long = "long",
+    }
+}
+
+/// The caller's reason for a memory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct Why {
+    /// In a word or two, at most 64 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<String>,
+    /// In a sentence, at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// Where the knowledge came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct Source {
+    /// Such as `file`, `url`, `conversation`; at most 64 characters.
+    pub kind: String,
+    /// Which one, at most 512 characters.
+    #[serde(rename = "ref")]
+    pub reference: String,
+}
+
+/// What a caller may say of a memory's origin; the rest is set by the server.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(inline)]
+pub struct Claimed {
+    /// Why it was stored.
+    pub why: Option<Why>,
+    /// The task it belongs to, at most 128 characters.
+    pub task_id: Option<String>,
+    /// Ties calls together, at most 128 characters.
+    pub correlation_id: Option<String>,
+    /// Where it came from.
+    pub source: Option<Source>,
+}
+
+/// Who stored a memory, when, for which project, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Provenance {
+    /// The authenticated principal.
+    pub principal: PrincipalId,
+    /// What runs behind an agent.
+    pub agent_type: Option<String>,
+    /// The face it came through.
+    pub via: String,
+    /// The server's time.
+    pub at: Timestamp,
+    /// The project label.
+    pub project: Option<String>,
+    /// The caller's reason.
+    pub why: Option<Why>,
+    /// The task it belongs to.
+    pub task_id: Option<String>,
+    /// Ties calls together.
+    pub correlation_id: Option<String>,
+    /// Where the knowledge came from.
+    pub source: Option<Source>,
+}
+
+/// A note, or with a `key` a named value.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Memory {
+    /// Its id.
+    pub id: MemoryId,
+    /// The principal who stored it.
+    pub owner: PrincipalId,
+    /// Name under which `set_memory` finds it; unique per owner among live rows.
+    pub key: Option<String>,
+    /// What sort of thing it is.
+    pub kind: Kind,
+    /// The text; absent when it holds a value, and in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// The JSON value; absent when it holds a text, and in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// A shorter form, at most 2,000 characters.
+    pub summary: Option<String>,
+    /// At most 32 labels.
+    pub tags: Vec<String>,
+    /// 0 to 1.
+    pub importance: f64,
+    /// Who may read it.
+    pub access: Access,
+    /// Free label of the project it belongs to.
+    pub project: Option<String>,
+    /// How long it was to be kept.
+    pub layer: Option<Layer>,
+    /// From then on it is gone.
+    pub expires_at: Option<Timestamp>,
+    /// Free JSON.
+    pub metadata: Map<String, Value>,
+    /// Who, when, where, why.
+    pub provenance: Provenance,
+    /// How often it was fetched, to within a batch of 5 s.
+    pub access_count: i64,
+    /// When it was last fetched, to within a batch of 5 s.
+    pub accessed_at: Option<Timestamp>,
+    /// 0 to 1; rises with every fetch, from 0.5.
+    pub relevance: f64,
+    /// Rises with every change.
+    pub version: i64,
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Bytes of content or value; only in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<i64>,
+    /// The content was cut; only in search results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+}

@@ -1,0 +1,63 @@
+//! Project chores: `cargo xtask COMMAND`. Nothing here ships.
+//!
+//! Each command is a module with a `run(&Repo, &[String]) -> Result<Outcome>`; add one by adding a line to [`COMMANDS`].
+
+mod contract;
+mod coverage;
+mod generate;
+mod repo;
+mod report;
+mod source;
+mod tidy;
+
+use std::process::ExitCode;
+
+use repo::Repo;
+use report::{Outcome, Result, say};
+
+struct Command {
+    name: &'static str,
+    usage: &'static str,
+    run: fn(&Repo, &[String]) -> Result<Outcome>,
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "tidy",
+        usage: "tidy [--missing]                  check sizes, SQL, marks, imports and contract coverage",
+        run: tidy::run,
+    },
+    Command {
+        name: "gen",
+        usage: "gen [references|contract-index|floors] [--check] [--from DIR] [--binary FILE]",
+        run: generate::run,
+    },
+    Command {
+        name: "coverage",
+        usage: "coverage FILE                     compare an llvm-cov JSON summary with the floors",
+        run: coverage::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::FAILURE,
+        Err(error) => {
+            say(&format!("error: {error}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<Outcome> {
+    let (name, rest) = arguments.split_first().ok_or_else(usage)?;
+    let command = COMMANDS.iter().find(|command| command.name == name).ok_or_else(usage)?;
+    (command.run)(&Repo::open()?, rest)
+}
+
+fn usage() -> String {
+    let lines: Vec<_> = COMMANDS.iter().map(|command| format!("  cargo xtask {}", command.usage)).collect();
+    format!("a command is needed, one of\n{}", lines.join("\n"))
+}
