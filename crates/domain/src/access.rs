@@ -269,7 +269,8 @@ impl Party for Visitor {
 }
 
 /// The one answer to every missing, malformed, unknown, expired or revoked credential.
-pub(crate) fn unauthenticated() -> Error {
+#[must_use]
+pub fn unauthenticated() -> Error {
     Error::new(Code::Unauthenticated, "a valid credential is needed")
         .hint("send `Authorization: Bearer <API key>`; `guildhall key create` makes one")
 }

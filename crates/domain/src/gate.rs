@@ -12,9 +12,12 @@ use bytes::Bytes;
 
 use crate::{
     App, Code, Error, Meta, Result,
-    access::{Caller, Origin, Party as _},
+    access::{
+        Caller, Origin, Party as _,
+        limit::{Crowd, Place},
+    },
     audit::denials,
-    operation::{Access, Effect, Entry, Reply, Spec},
+    operation::{Access, Effect, Entry, Rate, Reply, Spec},
 };
 
 pub use crate::access::identify::Presented;
@@ -65,13 +68,19 @@ impl Gate {
         }
     }
 
-    /// Runs one call.
+    /// Runs one call. The input is asked for only when the caller is authorised and within the limits.
     ///
     /// # Errors
-    /// Those of the operation, and the gate's own refusals.
-    pub async fn run(&self, caller: &Caller, entry: &'static Entry, meta: Meta, json: Bytes) -> Result<Reply> {
+    /// Those of the input and of the operation, and the gate's own refusals.
+    pub async fn run(
+        &self,
+        caller: &Caller,
+        entry: &'static Entry,
+        meta: Meta,
+        input: impl Future<Output = Result<Bytes>> + Send,
+    ) -> Result<Reply> {
         let started = Instant::now();
-        let mut result = self.pass(caller, entry, meta, json).await;
+        let mut result = self.pass(caller, entry, meta, input).await;
         if let Err(error) = result {
             let mut fault = error.into_fault();
             result = match fault.replayed.take() {
@@ -84,13 +93,41 @@ impl Gate {
         result
     }
 
-    async fn pass(&self, caller: &Caller, entry: &'static Entry, meta: Meta, json: Bytes) -> Result<Reply> {
+    /// Counts a request that is no call of an operation, such as a list of tools.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub fn count(&self, caller: &Caller) -> Result<()> {
+        self.app.limits.count_call(&self.app, caller, Rate::Default)
+    }
+
+    /// Counts an open stream of a caller until the guard is dropped.
+    ///
+    /// # Errors
+    /// `rate_limited` past 32 of them.
+    pub fn listen(&self, caller: &Caller) -> Result<Option<Place<'_>>> {
+        self.app.limits.enter(caller, Crowd::Streams)
+    }
+
+    /// Ends when the caller's credential does: when it is revoked or expires, or its agent is disabled.
+    pub async fn ended(&self, caller: &Caller) {
+        let Some(identity) = caller.identity() else { return };
+        self.app.credential_ended(identity).await;
+    }
+
+    async fn pass(
+        &self,
+        caller: &Caller,
+        entry: &'static Entry,
+        meta: Meta,
+        input: impl Future<Output = Result<Bytes>> + Send,
+    ) -> Result<Reply> {
         let spec = entry.spec;
         let limits = &self.app.limits;
         authorize(caller, spec)?;
-        limits.count_call(&self.app, caller, spec)?;
-        let _guard = limits.enter(caller)?;
-        let call = (entry.run)(Arc::clone(&self.app), caller, meta, json);
+        limits.count_call(&self.app, caller, spec.rate)?;
+        let _place = limits.enter(caller, Crowd::Calls)?;
+        let call = (entry.run)(Arc::clone(&self.app), caller, meta, input.await?);
         match tokio::time::timeout(Duration::from_secs(CALL_SECS), call).await {
             Ok(result) => result,
             Err(_) => Err(Error::new(Code::Unavailable, format!("{} took longer than {CALL_SECS} s", spec.id)).retry_after(1)),

@@ -29,7 +29,8 @@ mod replay;
 mod tally;
 pub mod workspaces;
 
-pub use app::{App, Settings};
+pub use access::unauthenticated;
+pub use app::{App, Finish, Secrets, Settings};
 pub use call::{Call, Change, Meta};
 pub use error::{Code, Error, Result};
 pub use gate::Gate;

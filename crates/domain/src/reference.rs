@@ -6,4 +6,4 @@ mod tools;
 
 pub use openapi::openapi;
 pub use pages::{operations, permissions};
-pub use tools::{input_schema, mcp_tools};
+pub use tools::{input_schema, mcp_tools, whole as whole_schema};

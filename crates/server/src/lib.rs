@@ -1,1 +1,62 @@
-//! How Guildhall is reached: HTTP, MCP, REST
+//! How Guildhall is reached: HTTP, REST, MCP and the Unix socket. Renders the catalogue; holds no rule of the product.
+//!
+//! Every request passes `http/guard.rs` (Host, Origin, credentials in URLs), then becomes a caller, an entry of the
+//! catalogue and bytes, and goes through the gate. Must never see the store, a key or a permission's name.
+//!
+//! Start at [`Faces`], then `http.rs`, `rest.rs` and `mcp.rs`.
+
+use std::sync::Arc;
+
+use domain::Gate;
+
+mod http;
+pub mod mcp;
+mod rest;
+
+pub use crate::http::listen::{serve_socket, serve_tcp};
+
+/// What operators may set about the faces.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Hosts accepted beside the loopback names, exactly; with a port when one is given.
+    pub allowed_hosts: Vec<String>,
+    /// Browser origins accepted beside the loopback ones.
+    pub allowed_origins: Vec<String>,
+    /// The listener is bound to loopback only, so loopback names and origins are ours.
+    pub loopback: bool,
+}
+
+/// All faces in front of one gate.
+pub struct Faces {
+    gate: Gate,
+    guard: http::guard::Guard,
+    network: axum::Router,
+    socket: axum::Router,
+}
+
+impl Faces {
+    /// The faces of the product.
+    #[must_use]
+    pub fn new(gate: Gate, settings: Settings) -> Arc<Self> {
+        Self::build(gate, settings, None)
+    }
+
+    /// The faces with further tools, prompts and resources, for test builds.
+    #[must_use]
+    pub fn with_extension(gate: Gate, settings: Settings, extension: Arc<dyn mcp::Extension>) -> Arc<Self> {
+        Self::build(gate, settings, Some(extension))
+    }
+
+    fn build(gate: Gate, settings: Settings, extension: Option<Arc<dyn mcp::Extension>>) -> Arc<Self> {
+        let mcp = mcp::router(gate.clone(), extension);
+        let network = rest::router(&gate).merge(mcp);
+        let socket = network.clone().merge(rest::calls(&gate));
+        let finish = |router: axum::Router| http::fallbacks(router);
+        Arc::new(Self {
+            guard: http::guard::Guard::new(settings),
+            network: finish(network),
+            socket: finish(socket),
+            gate,
+        })
+    }
+}

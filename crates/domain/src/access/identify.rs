@@ -1,12 +1,13 @@
 //! Credentials to callers. A credential seen before is checked without the database.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    time::Duration,
 };
 
 use security::{api_key, digest::Digest};
-use store::keys::KeyRow;
+use store::{Scope, keys::KeyRow};
+use tokio::sync::watch;
 use types::{PrincipalId, Timestamp, WorkspaceId};
 
 use super::{
@@ -38,14 +39,14 @@ pub(crate) struct Identities {
 }
 
 struct Inner {
-    generation: AtomicU64,
+    generation: watch::Sender<u64>,
     known: Mutex<Generations<Digest, (u64, Arc<Identity>)>>,
 }
 
 impl Default for Identities {
     fn default() -> Self {
         let known = Mutex::new(Generations::new(super::limit::TABLE));
-        Self { inner: Arc::new(Inner { generation: AtomicU64::new(0), known }) }
+        Self { inner: Arc::new(Inner { generation: watch::Sender::new(0), known }) }
     }
 }
 
@@ -57,11 +58,11 @@ impl Identities {
 
     /// What was known is read anew before it is used again.
     pub(crate) fn forget(&self) {
-        self.inner.generation.fetch_add(1, Ordering::SeqCst);
+        self.inner.generation.send_modify(|generation| *generation += 1);
     }
 
     fn generation(&self) -> u64 {
-        self.inner.generation.load(Ordering::SeqCst)
+        *self.inner.generation.borrow()
     }
 
     fn find(&self, hash: &Digest) -> Option<Arc<Identity>> {
@@ -132,6 +133,41 @@ impl App {
         self.identities.keep(hash, generation, &identity);
         self.used(&identity, now);
         Ok(identity)
+    }
+
+    /// Waits until a credential has ended. Looks when anything about identities changed, and every second for its expiry.
+    pub(crate) async fn credential_ended(&self, identity: &Identity) {
+        let Credential::Key(id) = identity.credential else { return std::future::pending().await };
+        let mut changed = self.identities.inner.generation.subscribe();
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        #[expect(clippy::disallowed_methods, reason = "access makes the scopes")]
+        let scope = Scope::of(identity.workspace, identity.principal);
+        loop {
+            tokio::select! {
+                _ = changed.changed() => {
+                    let now = self.now();
+                    let live = self.store.read(move |tx| {
+                        let key = store::keys::get(tx, &scope, id)?;
+                        let agent = match scope.viewer() {
+                            PrincipalId::Agent(agent) => store::agents::get(tx, &scope, agent)?,
+                            PrincipalId::User(_) => None,
+                        };
+                        Ok::<_, Error>(key.zip(agent).is_some_and(|(key, agent)| {
+                            ends(&key).is_none_or(|end| now < end) && agent.status == "active"
+                        }))
+                    });
+                    // What cannot be told to be alive is treated as ended.
+                    if !live.await.unwrap_or(false) {
+                        return;
+                    }
+                }
+                _ = tick.tick() => {
+                    if identity.expires_at.is_some_and(|end| end <= self.now()) {
+                        return;
+                    }
+                }
+            }
+        }
     }
 
     fn used(&self, identity: &Identity, now: Timestamp) {

@@ -1,6 +1,7 @@
 //! Limits: token buckets whose capacity is the limit (the generic cell rate algorithm, ITU-T I.371), in bounded tables.
 
 use std::{
+    collections::HashMap,
     hash::{BuildHasher, Hash, RandomState},
     net::{IpAddr, Ipv6Addr},
     sync::{Mutex, PoisonError},
@@ -13,7 +14,7 @@ use crate::{
     access::{Caller, Identity},
     error::Limit,
     generations::Generations,
-    operation::{Rate, Spec},
+    operation::Rate,
 };
 
 const SHARDS: usize = 16;
@@ -21,8 +22,24 @@ const SHARDS: usize = 16;
 pub const TABLE: usize = 100_000;
 /// Refused credentials per address and minute.
 pub const REFUSED_PER_MINUTE: u32 = 60;
-/// Calls of one principal under way at once.
-pub const IN_FLIGHT: u32 = 64;
+
+/// What one principal may have open at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Crowd {
+    /// Calls under way, at most 64.
+    Calls,
+    /// Streams listened to, at most 32.
+    Streams,
+}
+
+impl Crowd {
+    const fn limit(self) -> Limit {
+        match self {
+            Self::Calls => Limit { name: "calls-in-flight", quota: 64, window_secs: 1 },
+            Self::Streams => Limit { name: "streams", quota: 32, window_secs: 1 },
+        }
+    }
+}
 
 /// Whose bucket it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,12 +50,12 @@ enum Bucket {
     KeyHour(KeyId),
 }
 
-/// The state of every bucket: the theoretical arrival time of its next call, in microseconds.
+/// Every bucket: the theoretical arrival time of its next call, in microseconds.
 #[derive(Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     hasher: RandomState,
     shards: Vec<Mutex<Generations<Bucket, i64>>>,
-    in_flight: Mutex<std::collections::HashMap<PrincipalId, u32>>,
+    open: Mutex<HashMap<(PrincipalId, Crowd), u32>>,
 }
 
 impl Default for Limits {
@@ -46,7 +63,7 @@ impl Default for Limits {
         Self {
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::new(Generations::new(TABLE / SHARDS))).collect(),
-            in_flight: Mutex::default(),
+            open: Mutex::default(),
         }
     }
 }
@@ -96,8 +113,8 @@ impl Limits {
     }
 
     /// Counts a call of a principal and its key.
-    pub(crate) fn count_call(&self, app: &App, caller: &Caller, spec: &Spec) -> Result<()> {
-        let (Caller::Known(identity, _), Rate::Default) = (caller, spec.rate) else { return Ok(()) };
+    pub(crate) fn count_call(&self, app: &App, caller: &Caller, rate: Rate) -> Result<()> {
+        let (Caller::Known(identity, _), Rate::Default) = (caller, rate) else { return Ok(()) };
         let now = app.now();
         for (bucket, limit) in buckets(app, identity) {
             self.take(bucket, limit, now).map_err(|wait| limited(limit, wait))?;
@@ -105,33 +122,37 @@ impl Limits {
         Ok(())
     }
 
-    /// Counts a call as under way until the guard is dropped.
-    pub(crate) fn enter(&self, caller: &Caller) -> Result<Option<InFlight<'_>>> {
+    /// Counts something as open until the guard is dropped.
+    pub(crate) fn enter(&self, caller: &Caller, crowd: Crowd) -> Result<Option<Place<'_>>> {
         let Some(identity) = caller.identity() else { return Ok(None) };
-        let mut table = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = table.entry(identity.principal).or_insert(0);
-        if *count >= IN_FLIGHT {
-            let limit = Limit { name: "in-flight", quota: IN_FLIGHT, window_secs: 1 };
-            return Err(limited(limit, 1));
+        let whose = (identity.principal, crowd);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(whose).or_insert(0);
+        if *count >= crowd.limit().quota {
+            return Err(Error::new(Code::RateLimited, format!("more than {} at once", crowd.limit().quota))
+                .retry_after(1)
+                .limit(crowd.limit())
+                .hint("wait until one has ended"));
         }
         *count += 1;
-        Ok(Some(InFlight { limits: self, principal: identity.principal }))
+        Ok(Some(Place { limits: self, whose }))
     }
 }
 
-/// A call under way.
-pub(crate) struct InFlight<'l> {
+/// Something open.
+#[derive(Debug)]
+pub struct Place<'l> {
     limits: &'l Limits,
-    principal: PrincipalId,
+    whose: (PrincipalId, Crowd),
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut table = self.limits.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = table.get_mut(&self.principal) {
+        let mut open = self.limits.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.whose) {
             *count -= 1;
             if *count == 0 {
-                table.remove(&self.principal);
+                open.remove(&self.whose);
             }
         }
     }

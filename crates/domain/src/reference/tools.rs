@@ -12,7 +12,8 @@ use crate::{
 const LISTED: usize = 12;
 
 /// An operation's input schema, whole: for REST and OpenAPI.
-pub(super) fn whole(entry: &Entry) -> Map<String, Value> {
+#[must_use]
+pub fn whole(entry: &Entry) -> Map<String, Value> {
     let mut schema = (entry.input)().to_value();
     slim(&mut schema);
     match schema {

@@ -1,0 +1,70 @@
+//! The environment: read once, here, and passed on.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
+
+/// What begins the name of every variable that sets a configuration key.
+pub(crate) const PREFIX: &str = "GUILDHALL__";
+
+/// A copy of the variables this program looks at.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+}
+
+impl Environment {
+    /// The process's own.
+    pub(crate) fn read() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        let all = std::env::vars_os();
+        Self { variables: all.filter(|(name, _)| is_ours(name)).collect() }
+    }
+
+    /// A made-up one.
+    #[cfg(test)]
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        Self { variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect() }
+    }
+
+    /// A variable that names a directory; empty is absent, as is a relative `XDG_…`.
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.variables.get(OsStr::new(name)).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    /// Where the data is kept when no flag says so.
+    pub(crate) fn data_directory(&self) -> Option<PathBuf> {
+        let xdg = || self.path("XDG_DATA_HOME").filter(|path| path.is_absolute()).map(|path| path.join("guildhall"));
+        let home = || self.path("HOME").map(|path| path.join(".local/share/guildhall"));
+        self.path("GUILDHALL_DATA").or_else(xdg).or_else(home)
+    }
+
+    /// `GUILDHALL__…` variables: the name behind the prefix, and the value if it is Unicode.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = (String, Option<&str>)> {
+        self.variables.iter().filter_map(|(name, value)| {
+            let rest = name.to_string_lossy().strip_prefix(PREFIX)?.to_owned();
+            Some((rest, value.to_str()))
+        })
+    }
+}
+
+fn is_ours(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with(PREFIX) || ["GUILDHALL_DATA", "XDG_DATA_HOME", "HOME"].contains(&&*name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_directory_is_found_in_order() {
+        let all = [("GUILDHALL_DATA", "/a"), ("XDG_DATA_HOME", "/b"), ("HOME", "/c")];
+        assert_eq!(Environment::of(&all).data_directory(), Some("/a".into()));
+        assert_eq!(Environment::of(&all[1..]).data_directory(), Some("/b/guildhall".into()));
+        assert_eq!(Environment::of(&all[2..]).data_directory(), Some("/c/.local/share/guildhall".into()));
+        assert_eq!(Environment::of(&[("GUILDHALL_DATA", ""), ("XDG_DATA_HOME", "b")]).data_directory(), None);
+    }
+}

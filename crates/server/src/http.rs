@@ -1,0 +1,92 @@
+//! One request on its way in and out.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse as _, Response},
+};
+use domain::{Code, Error};
+use futures::FutureExt as _;
+use ::http::{HeaderValue, Method, Request, header};
+use tower::ServiceExt as _;
+
+pub(crate) mod body;
+pub(crate) mod caller;
+pub(crate) mod guard;
+pub(crate) mod listen;
+pub(crate) mod problem;
+
+use caller::{Peer, RequestId};
+
+use crate::Faces;
+
+/// Longest a request may take, from its head to the beginning of its answer.
+const REQUEST_SECS: u64 = 65;
+
+/// Answers one request.
+pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<Body>) -> Response {
+    let id = RequestId::next();
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let is_preflight = request.method() == Method::OPTIONS && origin.is_some();
+    let router = match peer {
+        Peer::Network(_) => &faces.network,
+        Peer::Socket(_) => &faces.socket,
+    };
+    let mut response = match faces.guard.check(peer, &request) {
+        Err(error) => {
+            let caller = caller::stranger(peer, &id, request.headers());
+            problem::response(&faces.gate.refuse(&caller, error).await, &id)
+        }
+        Ok(()) if is_preflight => guard::preflight(),
+        Ok(()) => {
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(id.clone());
+            let call = AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind();
+            match tokio::time::timeout(Duration::from_secs(REQUEST_SECS), call).await {
+                Ok(Ok(Ok(response))) => response,
+                Ok(Ok(Err(never))) => match never {},
+                Ok(Err(_)) => {
+                    tracing::error!(request.id = id.as_str(), "a call panicked");
+                    problem::response(&Error::internal(), &id)
+                }
+                Err(_) => problem::response(&Error::new(Code::RequestTimeout, "the request took too long"), &id),
+            }
+        }
+    };
+    finish(&mut response, &id);
+    if let Some(origin) = origin {
+        faces.guard.share(&mut response, &origin);
+    }
+    response
+}
+
+fn finish(response: &mut Response, id: &RequestId) {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        headers.insert("x-request-id", value);
+    }
+}
+
+/// Answers for what no route serves.
+pub(crate) fn fallbacks(router: Router) -> Router {
+    router
+        .method_not_allowed_fallback(|request: Request<Body>| async move {
+            let error = Error::new(Code::MethodNotAllowed, format!("{} is not declared here", request.method()));
+            problem::response(&error, &RequestId::of(&request)).into_response()
+        })
+        .fallback(|request: Request<Body>| async move {
+            let error = Error::new(Code::NotFound, "nothing is served at this path")
+                .hint("`GET /api/v1/openapi.json` lists the paths");
+            problem::response(&error, &RequestId::of(&request)).into_response()
+        })
+}

@@ -1,0 +1,147 @@
+//! Listeners: accept, bound, time out, stop gracefully.
+
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
+
+use axum::body::Body;
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{answer, caller::Peer};
+use crate::Faces;
+
+/// Connections open at once; further ones wait in the kernel's queue.
+const CONNECTIONS: usize = 4_096;
+/// Longest a client may take over a request's head.
+const HEAD_SECS: u64 = 10;
+/// Largest request head in bytes.
+const HEAD_BYTES: usize = 64 * 1024;
+/// How long calls in flight may go on after a stop.
+const GRACE_SECS: u64 = 10;
+/// How long to wait when accepting fails, as it does when file descriptors run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections of one listener.
+struct Connections {
+    faces: Arc<Faces>,
+    places: Arc<Semaphore>,
+    tasks: TaskTracker,
+    graceful: GracefulShutdown,
+}
+
+impl Connections {
+    fn new(faces: Arc<Faces>) -> Self {
+        Self {
+            faces,
+            places: Arc::new(Semaphore::new(CONNECTIONS)),
+            tasks: TaskTracker::new(),
+            graceful: GracefulShutdown::new(),
+        }
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).acquire_owned().await.ok()
+    }
+
+    fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &self,
+        stream: S,
+        peer: Peer,
+        place: OwnedSemaphorePermit,
+    ) {
+        let faces = Arc::clone(&self.faces);
+        let service = hyper::service::service_fn(move |request: ::http::Request<Incoming>| {
+            let faces = Arc::clone(&faces);
+            async move { Ok::<_, Infallible>(answer(faces, peer, request.map(Body::new)).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(HEAD_SECS))
+            .max_buf_size(HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = self.graceful.watch(connection);
+        self.tasks.spawn(async move {
+            // A client that goes away or breaks the protocol is its own affair; hyper has answered what it could.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+
+    async fn finish(self) {
+        self.tasks.close();
+        let ended = async {
+            self.graceful.shutdown().await;
+            self.tasks.wait().await;
+        };
+        if tokio::time::timeout(Duration::from_secs(GRACE_SECS), ended).await.is_err() {
+            tracing::warn!("calls were still in flight after {GRACE_SECS} s; their connections are closed");
+        }
+    }
+}
+
+/// Serves the network until stopped; returns when calls in flight have ended, at most 10 s later.
+///
+/// # Errors
+/// None at present: failures to accept are logged and tried again.
+pub async fn serve_tcp(listener: TcpListener, faces: Arc<Faces>, stop: CancellationToken) -> io::Result<()> {
+    let connections = Connections::new(faces);
+    loop {
+        let place = tokio::select! { () = stop.cancelled() => None, place = connections.place() => place };
+        let Some(place) = place else { break };
+        let accepted = tokio::select! { () = stop.cancelled() => break, accepted = listener.accept() => accepted };
+        match accepted {
+            Ok((stream, address)) => {
+                // Without it a streamed answer waits for the client's delayed acknowledgement.
+                let _ = stream.set_nodelay(true);
+                connections.serve(stream, Peer::Network(address.ip()), place);
+            }
+            Err(error) => pause(&error).await,
+        }
+    }
+    drop(listener);
+    connections.finish().await;
+    Ok(())
+}
+
+/// Serves the data directory's Unix socket, to peers of the owner only, until stopped.
+///
+/// # Errors
+/// None at present: failures to accept are logged and tried again.
+pub async fn serve_socket(
+    listener: UnixListener,
+    faces: Arc<Faces>,
+    owner_uid: u32,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let connections = Connections::new(faces);
+    loop {
+        let place = tokio::select! { () = stop.cancelled() => None, place = connections.place() => place };
+        let Some(place) = place else { break };
+        let accepted = tokio::select! { () = stop.cancelled() => break, accepted = listener.accept() => accepted };
+        match accepted {
+            Ok((stream, _)) => match stream.peer_cred() {
+                Ok(peer) if peer.uid() == owner_uid => connections.serve(stream, Peer::Socket(owner_uid), place),
+                Ok(peer) => tracing::warn!(uid = peer.uid(), "a peer that does not own the data directory was refused"),
+                Err(error) => tracing::warn!(%error, "a peer could not be told"),
+            },
+            Err(error) => pause(&error).await,
+        }
+    }
+    drop(listener);
+    connections.finish().await;
+    Ok(())
+}
+
+async fn pause(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    let mut timer = tokio::time::interval_at(tokio::time::Instant::now() + ACCEPT_PAUSE, ACCEPT_PAUSE);
+    timer.tick().await;
+}

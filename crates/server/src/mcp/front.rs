@@ -1,0 +1,275 @@
+//! What is decided of an MCP request before anybody acts on it: media types, JSON, JSON-RPC, the protocol era, and in the
+//! modern era the headers that must agree with the body (SEP-2243).
+
+use std::borrow::Cow;
+
+use ::http::{HeaderMap, HeaderValue, StatusCode, header};
+use base64::Engine as _;
+use domain::{
+    Code, Error,
+    catalogue,
+    operation::Entry,
+};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use super::rpc;
+use crate::http::body;
+
+/// Revisions we speak, newest first.
+pub(super) const VERSIONS: [&str; 5] = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+/// The revision without `initialize` and sessions.
+const MODERN: &str = "2026-07-28";
+/// Methods that the modern revision dropped.
+const REMOVED: [&str; 5] =
+    ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
+
+/// Why a request goes no further.
+pub(super) enum Refusal {
+    /// Refused as any HTTP request would be.
+    Problem(Error),
+    /// Refused as a JSON-RPC message.
+    Rpc { status: StatusCode, id: Option<String>, code: i64, message: Cow<'static, str>, data: Option<Value> },
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Problem(error)
+    }
+}
+
+fn bad(id: Option<&str>, code: i64, message: impl Into<Cow<'static, str>>) -> Refusal {
+    let id = id.map(str::to_owned);
+    Refusal::Rpc { status: StatusCode::BAD_REQUEST, id, code, message: message.into(), data: None }
+}
+
+/// `Content-Type` must be JSON and `Accept` allow both JSON and event streams; no `Accept` is taken as both.
+pub(super) fn check_media(headers: &mut HeaderMap) -> Result<(), Error> {
+    body::check_headers(headers)?;
+    let mut ranges: Vec<String> = Vec::new();
+    for value in headers.get_all(header::ACCEPT) {
+        ranges.extend(value.to_str().unwrap_or_default().split(',').map(|range| range.trim().to_ascii_lowercase()));
+    }
+    let allows = |media: &str, group: &str| {
+        ranges.iter().any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let essence = parts.next().unwrap_or_default();
+            let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+            !refused && (essence == media || essence == group || essence == "*/*")
+        })
+    };
+    if !ranges.is_empty()
+        && !(allows("application/json", "application/*") && allows("text/event-stream", "text/*"))
+    {
+        return Err(Error::new(Code::NotAcceptable, "`Accept` must allow application/json and text/event-stream"));
+    }
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    Ok(())
+}
+
+/// A JSON-RPC message, borrowed from the body.
+#[derive(Debug, Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    jsonrpc: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
+}
+
+/// The parameters that the front looks at.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Params<'a> {
+    #[serde(rename = "_meta", borrow)]
+    meta: Option<Meta<'a>>,
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    uri: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Meta<'a> {
+    #[serde(rename = "io.modelcontextprotocol/protocolVersion", borrow)]
+    version: Option<Cow<'a, str>>,
+    #[serde(rename = "io.modelcontextprotocol/clientCapabilities", borrow)]
+    capabilities: Option<&'a RawValue>,
+}
+
+/// A message that was read and whose headers agree with it.
+#[derive(Debug)]
+pub(super) struct Message<'a> {
+    /// The id as it stands in the message; none in a notification.
+    pub(super) id: Option<&'a str>,
+    /// It speaks the modern revision.
+    pub(super) is_modern: bool,
+    method: Cow<'a, str>,
+    params: Params<'a>,
+}
+
+/// A call of one of the product's tools.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProductCall<'m> {
+    pub(super) entry: &'static Entry,
+    pub(super) id: &'m str,
+    pub(super) arguments: Option<&'m RawValue>,
+}
+
+impl Message<'_> {
+    /// Whether it calls a tool of the catalogue.
+    pub(super) fn product_call(&self) -> Option<ProductCall<'_>> {
+        let (id, name) = (self.id?, self.params.name.as_deref()?);
+        let entry = catalogue::by_tool(name).filter(|_| self.method == "tools/call")?;
+        Some(ProductCall { entry, id, arguments: self.params.arguments })
+    }
+}
+
+/// Reads a message and checks what belongs to its era.
+pub(super) fn read<'a>(headers: &HeaderMap, bytes: &'a [u8]) -> Result<Message<'a>, Refusal> {
+    let envelope = envelope(bytes)?;
+    let id = envelope.id.map(RawValue::get);
+    if id.is_some_and(|id| !(id.starts_with('"') || id.parse::<i64>().is_ok())) {
+        return Err(bad(None, rpc::INVALID_REQUEST, "an id is a string or an integer"));
+    }
+    if envelope.jsonrpc.as_deref() != Some("2.0") {
+        return Err(bad(id, rpc::INVALID_REQUEST, "not a JSON-RPC 2.0 message"));
+    }
+    // Answers of clients: there is never a question of ours on this endpoint.
+    let Some(method) = envelope.method else {
+        return Err(bad(None, rpc::INVALID_REQUEST, "a request or notification has a method"));
+    };
+    let params = match envelope.params.map(|raw| serde_json::from_str::<Params<'a>>(raw.get())).transpose() {
+        Ok(params) => params.unwrap_or_default(),
+        Err(_) => return Err(invalid_params(id)),
+    };
+    let mut message = Message { id, is_modern: false, method, params };
+    let version = version_header(headers, id)?;
+    message.is_modern = message.meta_version().is_some()
+        || version.is_some_and(|version| version == MODERN || !VERSIONS.contains(&version));
+    if message.is_modern {
+        message.check_modern(headers, version)?;
+    }
+    if message.method == "tools/call" && (message.params.name.is_none() || !message.has_object_arguments()) {
+        return Err(invalid_params(id));
+    }
+    Ok(message)
+}
+
+fn envelope(bytes: &[u8]) -> Result<Envelope<'_>, Refusal> {
+    match types::json::judge(bytes) {
+        Ok(types::json::Top::Object) => {}
+        Ok(types::json::Top::Array) => return Err(bad(None, rpc::INVALID_REQUEST, "batches are not served")),
+        Ok(types::json::Top::Scalar) => return Err(bad(None, rpc::INVALID_REQUEST, "a message is an object")),
+        Err(fault) => {
+            let code = if fault.is_json { rpc::INVALID_REQUEST } else { rpc::PARSE_ERROR };
+            return Err(bad(None, code, fault.to_string()));
+        }
+    }
+    serde_json::from_slice(bytes).map_err(|_| bad(None, rpc::INVALID_REQUEST, "not a JSON-RPC message"))
+}
+
+/// Bad protocol parameters are an error of the call, not of HTTP.
+fn invalid_params(id: Option<&str>) -> Refusal {
+    Refusal::Rpc {
+        status: StatusCode::OK,
+        id: id.map(str::to_owned),
+        code: rpc::INVALID_PARAMS,
+        message: "the parameters do not fit the method".into(),
+        data: None,
+    }
+}
+
+fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, ()> {
+    let mut values = headers.get_all(name).iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    if values.any(|other| other != first) {
+        return Err(());
+    }
+    first.to_str().map(|text| Some(text.trim())).map_err(|_| ())
+}
+
+fn version_header<'h>(headers: &'h HeaderMap, id: Option<&str>) -> Result<Option<&'h str>, Refusal> {
+    one(headers, "mcp-protocol-version")
+        .map_err(|()| bad(id, rpc::HEADER_MISMATCH, "MCP-Protocol-Version is unreadable or given twice"))
+}
+
+impl Message<'_> {
+    fn meta_version(&self) -> Option<&str> {
+        self.params.meta.as_ref().and_then(|meta| meta.version.as_deref())
+    }
+
+    fn has_object_arguments(&self) -> bool {
+        self.params.arguments.is_none_or(|raw| raw.get().starts_with('{'))
+    }
+
+    fn check_modern(&self, headers: &HeaderMap, header: Option<&str>) -> Result<(), Refusal> {
+        let id = self.id;
+        let unknown = |version: &str| Refusal::Rpc {
+            status: StatusCode::BAD_REQUEST,
+            id: id.map(str::to_owned),
+            code: rpc::UNSUPPORTED_VERSION,
+            message: "this protocol version is not served".into(),
+            data: Some(json!({ "supported": VERSIONS, "requested": version })),
+        };
+        if self.id.is_some() && REMOVED.contains(&self.method.as_ref()) {
+            let message = format!("{} is not part of {MODERN}", self.method).into();
+            let (id, code) = (id.map(str::to_owned), rpc::METHOD_NOT_FOUND);
+            return Err(Refusal::Rpc { status: StatusCode::NOT_FOUND, id, code, message, data: None });
+        }
+        let meta = self.params.meta.as_ref();
+        let version = match (header, self.meta_version()) {
+            (Some(header), None) if !VERSIONS.contains(&header) => return Err(unknown(header)),
+            (_, None) if self.id.is_none() => header.unwrap_or(MODERN),
+            (_, None) => return Err(bad(id, rpc::INVALID_PARAMS, "`_meta` lacks the protocol version")),
+            (None, Some(_)) => return Err(bad(id, rpc::HEADER_MISMATCH, "the header MCP-Protocol-Version is missing")),
+            (Some(header), Some(version)) if header != version => {
+                return Err(bad(id, rpc::HEADER_MISMATCH, "MCP-Protocol-Version differs from the body"));
+            }
+            (_, Some(version)) => version,
+        };
+        if !VERSIONS.contains(&version) {
+            return Err(unknown(version));
+        }
+        if self.id.is_some() && !meta.is_some_and(|meta| meta.capabilities.is_some_and(|raw| raw.get().starts_with('{'))) {
+            return Err(bad(id, rpc::INVALID_PARAMS, "`_meta` lacks the client's capabilities"));
+        }
+        self.check_names(headers)
+    }
+
+    /// `Mcp-Method` and, where a method names something, `Mcp-Name` say what the body says.
+    fn check_names(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let differs = |what: &'static str| bad(self.id, rpc::HEADER_MISMATCH, what);
+        match one(headers, "mcp-method") {
+            Ok(Some(method)) if method == self.method => {}
+            Ok(None) => return Err(differs("the header Mcp-Method is missing")),
+            Ok(Some(_)) | Err(()) => return Err(differs("Mcp-Method differs from the body")),
+        }
+        let named = match self.method.as_ref() {
+            "tools/call" | "prompts/get" => self.params.name.as_deref(),
+            "resources/read" => self.params.uri.as_deref(),
+            _ => return Ok(()),
+        };
+        let Some(named) = named else { return Ok(()) };
+        match one(headers, "mcp-name").map(|name| name.map(decoded)) {
+            Ok(Some(Some(name))) if name == named => Ok(()),
+            Ok(None) => Err(differs("the header Mcp-Name is missing")),
+            Ok(Some(_)) | Err(()) => Err(differs("Mcp-Name differs from the body")),
+        }
+    }
+}
+
+/// A header's text, out of `=?base64?…?=` where it needed that.
+fn decoded(text: &str) -> Option<Cow<'_, str>> {
+    let Some(encoded) = text.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) else {
+        return Some(Cow::Borrowed(text));
+    };
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+    String::from_utf8(bytes).ok().map(Cow::Owned)
+}
