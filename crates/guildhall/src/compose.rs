@@ -47,7 +47,7 @@ pub(crate) fn store(directory: &Path, config: &Config) -> Result<Store> {
 ///
 /// # Errors
 /// Those of the store; [`exit::UNSAFE`] when the database holds no workspace `default`.
-pub(crate) fn open(directory: &Path, config: &Config, secrets: domain::app::Secrets) -> Result<Hall> {
+pub(crate) fn open(directory: &Path, config: &Config, secrets: domain::Secrets) -> Result<Hall> {
     let store = store(directory, config)?;
     let home = store
         .read_blocking(|tx| store::workspaces::by_slug(tx, everything("the server looks for its home"), HOME))?
@@ -63,7 +63,7 @@ impl Hall {
     ///
     /// # Errors
     /// Those of the domain.
-    pub(crate) fn over(store: Store, config: &Config, secrets: domain::app::Secrets, home: Workspace) -> Result<Self> {
+    pub(crate) fn over(store: Store, config: &Config, secrets: domain::Secrets, home: Workspace) -> Result<Self> {
         let sources = (Arc::new(SystemClock) as _, Arc::new(SystemRandom::new()) as _);
         let app = App::new(store.clone(), sources, secrets, config.settings(), home.id)?;
         Ok(Self { store, gate: Gate::new(Arc::clone(&app)), app, home })

@@ -25,7 +25,7 @@ use types::{Clock as _, SystemClock, WorkspaceId, workspace::Workspace};
 use crate::{
     compose::{self, HOME, Hall},
     config::{self, Config},
-    directory::{self, MARKER},
+    directory::{self, MARKER, State},
     failure::{Failure, Result, exit},
     secrets,
 };
@@ -52,8 +52,6 @@ pub(crate) struct First {
 pub(crate) fn init(directory: &Path, config: &Config) -> Result<First> {
     let directory = private(directory)?;
     let marker = Marker::take(&directory)?;
-    // Whoever held the marker before has finished, or this process clears away what it left.
-    clear(&directory)?;
     let keys = directory.join(secrets::DIRECTORY);
     DirBuilder::new().mode(0o700).create(&keys).map_err(|error| failed("make the keys' directory", &error))?;
     secrets::make(&keys, &SystemRandom::new())?;
@@ -91,38 +89,32 @@ fn private(directory: &Path) -> Result<PathBuf> {
     Ok(directory)
 }
 
-/// The marker file, locked as long as this process initialises.
+/// The right to initialise a directory: its lock, and a marker that outlives a kill.
 struct Marker {
     directory: PathBuf,
-    _file: File,
+    _lock: File,
 }
 
 impl Marker {
+    /// The marker is only ever made in an empty directory under the lock, so what stands beside it was cut off.
     fn take(directory: &Path) -> Result<Self> {
-        let path = directory.join(MARKER);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| failed("begin the initialisation", &error))?;
-        match file.try_lock() {
+        let lock = File::open(directory).map_err(|error| failed("open the data directory", &error))?;
+        match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(busy(directory)),
             Err(TryLockError::Error(error)) => return Err(failed("lock the data directory", &error)),
         }
-        // Another process may have finished between the opening and the locking; its work stays.
-        let is_same = file
-            .metadata()
-            .and_then(|held| fs::symlink_metadata(&path).map(|found| found.ino() == held.ino()))
-            .unwrap_or(false);
-        if !is_same {
-            return Err(busy(directory));
+        match directory::state(directory)? {
+            State::Installed => return Err(already(directory)),
+            State::Foreign => return Err(directory::foreign(directory)),
+            State::Unfinished => clear(directory)?,
+            State::Empty => {
+                let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(directory.join(MARKER));
+                made.map_err(|error| failed("begin the initialisation", &error))?;
+                sync(directory)?;
+            }
         }
-        let marker = Self { directory: directory.to_owned(), _file: file };
-        sync(directory)?;
-        Ok(marker)
+        Ok(Self { directory: directory.to_owned(), _lock: lock })
     }
 
     fn remove(self) -> Result<()> {
@@ -245,8 +237,8 @@ pub(crate) fn already(directory: &Path) -> Failure {
 /// When it holds something else.
 pub(crate) fn is_needed(directory: &Path) -> Result<bool> {
     match directory::state(directory)? {
-        directory::State::Empty | directory::State::Unfinished => Ok(true),
-        directory::State::Installed => Ok(false),
-        directory::State::Foreign => Err(directory::foreign(directory)),
+        State::Empty | State::Unfinished => Ok(true),
+        State::Installed => Ok(false),
+        State::Foreign => Err(directory::foreign(directory)),
     }
 }

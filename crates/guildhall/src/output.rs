@@ -123,7 +123,12 @@ pub(crate) fn words(text: &str) -> Result<()> {
     write(io::stderr().lock(), &format!("{}\n", line(text)))
 }
 
-/// Why the command failed and what to do; JSON beside the words where JSON was asked for.
+/// Several lines of words.
+pub(crate) fn say(text: &str) -> Result<()> {
+    write(io::stderr().lock(), &lines(text))
+}
+
+/// Why the command failed and what to do.
 pub(crate) fn failure(failure: &Failure) {
     let mut text = String::new();
     for reason in &failure.reasons {

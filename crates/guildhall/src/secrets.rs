@@ -55,7 +55,7 @@ fn fresh(random: &dyn Random) -> Result<Key> {
 ///
 /// # Errors
 /// What is wrong with them; never a part of one.
-pub(crate) fn read(data: &Path) -> Result<domain::app::Secrets, Vec<Finding>> {
+pub(crate) fn read(data: &Path) -> Result<domain::Secrets, Vec<Finding>> {
     let directory = data.join(DIRECTORY);
     let mut findings = Vec::new();
     let [audit, sealing] = FILES.map(|name| one(&directory.join(name), &mut findings));
@@ -66,7 +66,7 @@ pub(crate) fn read(data: &Path) -> Result<domain::app::Secrets, Vec<Finding>> {
         ]);
     }
     match TagKey::derive(sealing.reveal(), "cursor") {
-        Ok(cursor) => Ok(domain::app::Secrets { audit: AuditKey::new(audit.reveal()), cursor }),
+        Ok(cursor) => Ok(domain::Secrets { audit: AuditKey::new(audit.reveal()), cursor }),
         Err(error) => Err(vec![Finding::new(error.to_string())]),
     }
 }

@@ -22,7 +22,7 @@ mod handler;
 mod rpc;
 mod tools;
 
-pub use extension::{Answer, Extension};
+pub use extension::{Answer, Extension, principal_of};
 use handler::Handler;
 
 use crate::http::{

@@ -1,1 +1,35 @@
-//! Dev-only: a mounted server, callers, a clock moved by hand
+//! Dev-only: a mounted server on real sockets, callers with real keys, a clock moved by hand.
+//!
+//! Start at [`TestApp::start`]; then [`TestApp::rest`], [`TestApp::mcp`] and [`TestApp::as_operator`].
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failing step of a test ends the test"
+)]
+
+mod app;
+mod clock;
+mod client;
+mod mcp;
+
+pub use app::{Agent, TestApp};
+pub use client::{Answer, Client, Request};
+pub use clock::ManualClock;
+pub use mcp::{Mcp, ToolResult};
+
+use std::{future::Future, time::Duration};
+
+/// Waits until a condition holds; fails the test after ten seconds.
+///
+/// # Panics
+/// When it never holds.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    let mut pause = tokio::time::interval(Duration::from_millis(10));
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < deadline, "never: {what}");
+        pause.tick().await;
+    }
+}

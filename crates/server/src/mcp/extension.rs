@@ -1,5 +1,6 @@
 //! What a test build may add to the product's tools: further tools, prompts and resources.
 
+use domain::access::Caller;
 use futures::future::BoxFuture;
 use rmcp::{
     ErrorData, RoleServer,
@@ -12,6 +13,14 @@ use rmcp::{
 
 /// `None`: the name is not one of the extension's.
 pub type Answer<T> = Option<Result<T, ErrorData>>;
+
+/// Who sent a request, for what an extension binds to its caller; empty when nobody proved it.
+#[must_use]
+pub fn principal_of(context: &RequestContext<RoleServer>) -> String {
+    let parts = context.extensions.get::<::http::request::Parts>();
+    let caller = parts.and_then(|parts| parts.extensions.get::<Caller>());
+    caller.and_then(Caller::identity).map(|identity| identity.principal.to_string()).unwrap_or_default()
+}
 
 /// Further tools, prompts and resources behind the product's own. Its tools form a toolset named `conformance`.
 pub trait Extension: Send + Sync {

@@ -1,0 +1,358 @@
+//! The command line, declared; data only.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The hall where a team of AI agents meets: shared memory over MCP and REST, with one gate in front.
+#[derive(Debug, Parser)]
+#[command(name = "guildhall", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// Data directory [default: $GUILDHALL_DATA, $XDG_DATA_HOME/guildhall or ~/.local/share/guildhall]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server; on the first run initialise the directory and prove that it works
+    Up {
+        /// Address and port to listen on
+        #[arg(long, value_name = "ADDR:PORT")]
+        listen: Option<String>,
+    },
+    /// Initialise a data directory without serving
+    Init,
+    /// Call any operation: `guildhall reference operations` lists them
+    Call(Call),
+    /// Memories of the local operator
+    Memory(Memory),
+    /// Agents: machines that act for people
+    Agent(Agent),
+    /// API keys
+    Key(Key),
+    /// Workspaces: tenants that share nothing
+    Workspace(Workspace),
+    /// The audit log
+    Audit(Audit),
+    /// What an error code means; without a code, all of them
+    Explain {
+        /// Such as `not_found`
+        code: Option<String>,
+    },
+    /// The configuration
+    Config {
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+    /// Print the reference of this binary
+    Reference {
+        #[arg(value_enum)]
+        page: Page,
+    },
+    /// Print the version
+    Version,
+}
+
+/// In which workspace.
+#[derive(Debug, Args)]
+pub(crate) struct In {
+    /// Workspace [default: default]
+    #[arg(long, global = true, value_name = "SLUG")]
+    pub(crate) workspace: Option<String>,
+}
+
+/// A part of a list.
+#[derive(Debug, Args)]
+pub(crate) struct Part {
+    /// At most so many, 1 to 200
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+    /// Where the page before ended
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    /// Such as `memory.search`
+    pub(crate) operation: String,
+    /// JSON, @FILE, or - for standard input
+    #[arg(long, default_value = "{}", value_name = "JSON|@FILE|-")]
+    pub(crate) input: String,
+    /// Repeats with the same key and input do nothing again
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+    #[command(flatten)]
+    pub(crate) r#in: In,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Memory {
+    #[command(subcommand)]
+    pub(crate) verb: MemoryVerb,
+    #[command(flatten)]
+    pub(crate) r#in: In,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MemoryVerb {
+    /// Store a memory
+    Add(Added),
+    /// Print a memory, by id or key
+    Get {
+        /// Its id, or the key it is kept under
+        which: String,
+        /// Whose key
+        #[arg(long, value_name = "PRINCIPAL")]
+        owner: Option<String>,
+    },
+    /// Find memories by word and misspelling
+    Search {
+        /// The question
+        #[arg(required = true)]
+        query: Vec<String>,
+        /// Only with this tag; may be given again
+        #[arg(long = "tag", value_name = "TAG")]
+        tags: Vec<String>,
+        /// Only of this kind; may be given again
+        #[arg(long = "kind", value_name = "KIND")]
+        kinds: Vec<String>,
+        /// At most so many, 1 to 100
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+    },
+    /// List memories, newest change first
+    List {
+        /// Only keys that begin so
+        #[arg(long)]
+        prefix: Option<String>,
+        /// Only with this tag; may be given again
+        #[arg(long = "tag", value_name = "TAG")]
+        tags: Vec<String>,
+        /// Only of this kind
+        #[arg(long)]
+        kind: Option<String>,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// Delete a memory
+    Forget {
+        /// Its id
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Added {
+    /// The text, @FILE, or - for standard input
+    #[arg(value_name = "TEXT|@FILE|-", required_unless_present = "value")]
+    pub(crate) text: Option<String>,
+    /// A JSON value instead of a text
+    #[arg(long, value_name = "JSON", conflicts_with = "text")]
+    pub(crate) value: Option<String>,
+    /// A name to find it by
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// note, fact, decision, procedure, observation, summary or value
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// A label; may be given again
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// private or public
+    #[arg(long)]
+    pub(crate) access: Option<String>,
+    /// A project label
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    /// A short form
+    #[arg(long)]
+    pub(crate) summary: Option<String>,
+    /// Seconds to live
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) expires_in: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Agent {
+    #[command(subcommand)]
+    pub(crate) verb: AgentVerb,
+    #[command(flatten)]
+    pub(crate) r#in: In,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentVerb {
+    /// List the agents
+    List(Part),
+    /// Make an agent; `guildhall key create NAME` gives it a key
+    Add {
+        /// Its name
+        name: String,
+        /// What runs behind it, such as `claude-code`
+        #[arg(long = "type", value_name = "TYPE")]
+        agent_type: Option<String>,
+        /// reader, agent or operator
+        #[arg(long)]
+        role: Option<String>,
+        /// Name for people
+        #[arg(long)]
+        display_name: Option<String>,
+        /// A permission beside the role's; may be given again
+        #[arg(long = "grant", value_name = "PERMISSION")]
+        grants: Vec<String>,
+    },
+    /// Disable an agent: its keys are refused from the next call on
+    Disable {
+        /// Its name or id
+        agent: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    pub(crate) verb: KeyVerb,
+    #[command(flatten)]
+    pub(crate) r#in: In,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyVerb {
+    /// List the keys, without their secrets
+    List {
+        /// Only this agent's, by name or id
+        #[arg(long)]
+        agent: Option<String>,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// Make a key for an agent; it is printed this once
+    Create {
+        /// The agent's name or id
+        agent: String,
+        /// What it is for
+        #[arg(long, default_value = "made by guildhall key create")]
+        label: String,
+        /// Narrow it to this permission; may be given again
+        #[arg(long = "permission", value_name = "PERMISSION")]
+        permissions: Vec<String>,
+        /// List this MCP toolset by default; may be given again
+        #[arg(long = "toolset", value_name = "TOOLSET")]
+        toolsets: Vec<String>,
+        /// Seconds to live, up to a year
+        #[arg(long, value_name = "SECONDS")]
+        expires_in: Option<i64>,
+        /// Calls per minute
+        #[arg(long, value_name = "N")]
+        rate_per_minute: Option<u32>,
+        /// Let it rotate itself
+        #[arg(long)]
+        self_rotate: bool,
+    },
+    /// End a key now
+    Revoke {
+        /// Its id
+        id: String,
+    },
+    /// Replace a key by a new one, which is printed this once
+    Rotate {
+        /// Its id
+        id: String,
+        /// How long the old one goes on working
+        #[arg(long, value_name = "SECONDS")]
+        overlap_seconds: Option<i64>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Workspace {
+    #[command(subcommand)]
+    pub(crate) verb: WorkspaceVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkspaceVerb {
+    /// List the workspaces
+    List,
+    /// Make a workspace
+    Add {
+        /// Its short name
+        slug: String,
+        /// Its name for people
+        #[arg(long)]
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) verb: AuditVerb,
+    #[command(flatten)]
+    pub(crate) r#in: In,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditVerb {
+    /// Print the newest rows, oldest of them first
+    Tail {
+        /// How many, 1 to 200
+        #[arg(short = 'n', long = "lines", default_value_t = 20, value_name = "N")]
+        lines: u32,
+    },
+    /// Print the rows that fit, newest first
+    Search {
+        /// Only this principal's id, or `anonymous`
+        #[arg(long)]
+        actor: Option<String>,
+        /// Only this action
+        #[arg(long)]
+        action: Option<String>,
+        /// ok, denied or failed
+        #[arg(long)]
+        outcome: Option<String>,
+        /// info, warning or critical
+        #[arg(long)]
+        severity: Option<String>,
+        /// Only this object's id
+        #[arg(long)]
+        object: Option<String>,
+        /// Not before this RFC 3339 time
+        #[arg(long)]
+        from: Option<String>,
+        /// Before this RFC 3339 time
+        #[arg(long)]
+        to: Option<String>,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// Check that no row was changed, removed or moved; works while no server runs too
+    Verify,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Say what is wrong with the configuration and the data directory
+    Check,
+    /// Print what applies
+    Show,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Page {
+    /// OpenAPI 3.1 of the REST interface
+    Openapi,
+    /// Every operation, in Markdown
+    Operations,
+    /// Every MCP tool, in JSON
+    McpTools,
+    /// Every permission and role, in Markdown
+    Permissions,
+}

@@ -1,0 +1,49 @@
+//! What keeps a server from starting: asked at start-up and by `guildhall config check`.
+
+use std::path::Path;
+
+use crate::{
+    config::{Config, Finding},
+    directory,
+    failure::{Failure, Result, exit},
+    secrets,
+};
+
+/// What is wrong with the build for this configuration.
+pub(crate) fn of_build(config: &Config) -> Vec<Finding> {
+    let is_loopback = config.server.address().is_some_and(|address| address.ip().to_canonical().is_loopback());
+    if cfg!(feature = "conformance-fixtures") && !is_loopback {
+        return vec![
+            Finding::new("this build carries test fixtures and must not listen beyond loopback")
+                .hint("use a release build"),
+        ];
+    }
+    Vec::new()
+}
+
+/// What is wrong with the files of an installation.
+pub(crate) fn of_files(directory: &Path) -> Vec<Finding> {
+    let mut findings = directory::check(directory);
+    findings.extend(secrets::read(directory).err().into_iter().flatten());
+    findings
+}
+
+/// Refuses to start when there is a finding.
+///
+/// # Errors
+/// [`exit::UNSAFE`], one line per finding.
+pub(crate) fn refuse(findings: Vec<Finding>) -> Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure { exit: exit::UNSAFE, reasons: Vec::new(), hints: Vec::new(), code: None };
+    for finding in findings {
+        failure.reasons.push(format!("refused to start: {}", finding.reason));
+        for hint in finding.hint {
+            if !failure.hints.contains(&hint) {
+                failure.hints.push(hint);
+            }
+        }
+    }
+    Err(failure)
+}
