@@ -2,6 +2,7 @@
 //!
 //! Each command is a module with a `run(&Repo, &[String]) -> Result<Outcome>`; add one by adding a line to [`COMMANDS`].
 
+mod conformance;
 mod contract;
 mod coverage;
 mod generate;
@@ -36,6 +37,16 @@ const COMMANDS: &[Command] = &[
         name: "coverage",
         usage: "coverage FILE                     compare an llvm-cov JSON summary with the floors",
         run: coverage::run,
+    },
+    Command {
+        name: "conformance",
+        usage: "conformance [--suite DIR] [--node FILE] [--binary FILE] [--legacy]",
+        run: conformance::run,
+    },
+    Command {
+        name: "conformance-proxy",
+        usage: "conformance-proxy --listen ADDR --to ADDR --key-from FILE [--toolsets LIST]",
+        run: conformance::run_proxy,
     },
 ];
 

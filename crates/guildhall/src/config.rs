@@ -167,7 +167,7 @@ fn section<S: Section>(table: &mut Table, findings: &mut Vec<Finding>) -> S {
         return S::default();
     };
     found.retain(|key, _| {
-        let is_known = S::KEYS.contains(&key.as_str());
+        let is_known = S::KEYS.contains(&key);
         if !is_known {
             findings.push(unknown(&format!("configuration key `{}.{key}`", S::NAME)));
         }

@@ -95,6 +95,14 @@ pub(crate) fn check(directory: &Path) -> Vec<Finding> {
     findings
 }
 
+/// Who else can read the configuration, if there is one.
+pub(crate) fn check_config(directory: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let path = directory.join(config::FILE);
+    look(&path, Metadata::is_file, "0600", fs::symlink_metadata(&path), &mut findings);
+    findings
+}
+
 fn look(
     path: &Path,
     is_right: fn(&Metadata) -> bool,

@@ -214,7 +214,8 @@ pub(crate) async fn local_operator(gate: &Gate, request_id: &str) -> Result<Call
 pub(crate) async fn run(gate: &Gate, caller: &Caller, operation: &str, input: &Value) -> Result<Value> {
     let missing = || Failure::internal(operation, "is not what it was");
     let entry = catalogue::by_id(operation).ok_or_else(missing)?;
-    match gate.run(caller, entry, Meta::default(), Bytes::from(input.to_string())).await? {
+    let input = Bytes::from(input.to_string());
+    match gate.run(caller, entry, Meta::default(), std::future::ready(Ok(input))).await? {
         Reply::Json(answer) => Ok(answer),
         Reply::Document { .. } | Reply::Nothing => Err(missing()),
     }

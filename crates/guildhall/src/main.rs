@@ -12,14 +12,13 @@ mod directory;
 mod environment;
 mod exchange;
 mod failure;
-#[cfg(feature = "conformance-fixtures")]
-mod fixture;
 mod installation;
 mod log;
 mod output;
 mod posture;
 mod proof;
 mod secrets;
+mod serving;
 mod welcome;
 
 use std::process::ExitCode;

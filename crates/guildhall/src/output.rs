@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     fmt::Write as _,
-    io::{self, Write as _},
+    io,
 };
 
 use serde::Serialize;

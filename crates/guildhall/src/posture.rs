@@ -21,11 +21,24 @@ pub(crate) fn of_build(config: &Config) -> Vec<Finding> {
     Vec::new()
 }
 
+/// What is wrong with the files of a directory: all of them, or before its first run only its configuration.
+pub(crate) fn of_directory(directory: &Path, is_new: bool) -> Vec<Finding> {
+    if is_new { directory::check_config(directory) } else { of_files(directory) }
+}
+
 /// What is wrong with the files of an installation.
-pub(crate) fn of_files(directory: &Path) -> Vec<Finding> {
+fn of_files(directory: &Path) -> Vec<Finding> {
     let mut findings = directory::check(directory);
     findings.extend(secrets::read(directory).err().into_iter().flatten());
     findings
+}
+
+/// The secrets of an installation.
+///
+/// # Errors
+/// [`exit::UNSAFE`] when they are not what they must be.
+pub(crate) fn secrets(directory: &Path) -> Result<domain::Secrets> {
+    secrets::read(directory).map_err(refusal)
 }
 
 /// Refuses to start when there is a finding.
@@ -33,17 +46,14 @@ pub(crate) fn of_files(directory: &Path) -> Vec<Finding> {
 /// # Errors
 /// [`exit::UNSAFE`], one line per finding.
 pub(crate) fn refuse(findings: Vec<Finding>) -> Result<()> {
-    if findings.is_empty() {
-        return Ok(());
-    }
+    if findings.is_empty() { Ok(()) } else { Err(refusal(findings)) }
+}
+
+fn refusal(findings: Vec<Finding>) -> Failure {
     let mut failure = Failure { exit: exit::UNSAFE, reasons: Vec::new(), hints: Vec::new(), code: None };
     for finding in findings {
         failure.reasons.push(format!("refused to start: {}", finding.reason));
-        for hint in finding.hint {
-            if !failure.hints.contains(&hint) {
-                failure.hints.push(hint);
-            }
-        }
+        failure.hints.extend(finding.hint.filter(|hint| !failure.hints.contains(hint)));
     }
-    Err(failure)
+    failure
 }

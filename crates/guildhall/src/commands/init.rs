@@ -21,6 +21,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<()> {
     }
     let (config, mut findings) = config::load(&directory, context.environment, &Flags::default());
     findings.extend(posture::of_build(&config));
+    findings.extend(posture::of_directory(&directory, true));
     posture::refuse(findings)?;
     // A socket that cannot be bound later is better refused now.
     directory::socket(&directory)?;

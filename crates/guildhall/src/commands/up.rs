@@ -1,58 +1,132 @@
 //! `guildhall up`: the server.
 
-use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
-
-use domain::{App, Finish};
-use serde_json::{Value, json};
-use tokio::{
-    net::{TcpListener, UnixListener},
-    signal::unix::{Signal, SignalKind, signal},
-    task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval_at},
+use std::{
+    path::Path,
+    sync::Arc,
+    time::Instant,
 };
-use tokio_util::sync::CancellationToken;
 
-use super::{Context, cell, init};
+use domain::audit::verify::verify_all;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::{Context, init};
 use crate::{
     compose::{self, Hall},
-    config::{self, Config, Finding, Flags},
+    config::{self, Config, Flags},
     directory,
     failure::{Failure, Result, exit},
     installation::{self, First},
-    log, output,
-    output::Form,
-    posture, proof, secrets,
+    log,
+    output::{self, Form},
+    posture, proof,
+    serving::{Serving, Signals},
     welcome::{self, Addresses},
 };
 
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// Audit rows that are verified at every start; more would delay it, and are left to `guildhall audit verify`.
 const VERIFIED_ROWS: i64 = 10_000;
 
-/// Serves until a signal.
+/// Initialises when needed, and serves until a signal.
 pub(super) fn run(context: &Context<'_>, listen: Option<String>) -> Result<()> {
+    let started = Instant::now();
     let directory = context.directory()?;
     let (config, mut findings) = config::load(&directory, context.environment, &Flags { listen });
+    let is_new = installation::is_needed(&directory)?;
     findings.extend(posture::of_build(&config));
-    findings.extend(directory::check(&directory).into_iter().filter(|_| !installation::is_needed(&directory).unwrap_or(true)));
+    findings.extend(posture::of_directory(&directory, is_new));
     posture::refuse(findings)?;
-    log::start(&config.log);
     directory::socket(&directory)?;
-    let first = installation::is_needed(&directory)?.then(|| installation::init(&directory, &config)).transpose()?;
+    log::start(&config.log);
+    let first = if is_new { Some(installation::init(&directory, &config)?) } else { None };
     let directory = directory.canonicalize().map_err(|error| Failure::internal("cannot find the data directory", error))?;
-    posture::refuse(posture::of_files(&directory))?;
-    let secrets = secrets::read(&directory).map_err(|findings| refusal(findings))?;
-    let hall = compose::open(&directory, &config, secrets)?;
+    let hall = compose::open(&directory, &config, posture::secrets(&directory)?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::internal("cannot start the runtime", error))?;
-    let serving = Serving { hall: &hall, config: &config, directory: &directory, form: context.form };
-    let ended = runtime.block_on(serving.run(first.as_ref()));
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    check_chains(&runtime, &hall)?;
+    let start = Start { directory: &directory, config: &config, form: context.form, first, started };
+    let ended = runtime.block_on(start.serve(&hall));
+    runtime.shutdown_background();
     ended.and(hall.close())
 }
 
-fn refusal(findings: Vec<Finding>) -> Failure {
-    posture::refuse(findings).err().unwrap_or_else(|| Failure::new(exit::UNSAFE, "refused to start"))
+/// Refuses to go on writing to an audit log that was tampered with.
+fn check_chains(runtime: &Runtime, hall: &Hall) -> Result<()> {
+    if hall.audit_rows()? > VERIFIED_ROWS {
+        return Ok(());
+    }
+    let broken: Vec<String> = runtime
+        .block_on(verify_all(&hall.app))?
+        .into_iter()
+        .filter(|(_, verdict)| !verdict.ok)
+        .map(|(slug, verdict)| {
+            format!("the audit log of workspace `{slug}` is broken at row {}", verdict.first_bad.unwrap_or_default())
+        })
+        .collect();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let hint = "`guildhall audit verify` tells more; put back a database and an audit key that belong together";
+    Err(Failure { exit: exit::UNSAFE, reasons: broken, hints: vec![hint.to_owned()], code: None })
+}
+
+/// One start of a server.
+struct Start<'s> {
+    directory: &'s Path,
+    config: &'s Config,
+    form: Form,
+    first: Option<First>,
+    started: Instant,
+}
+
+impl Start<'_> {
+    async fn serve(&self, hall: &Hall) -> Result<()> {
+        let signals = Signals::new()?;
+        let serving = Serving::begin(hall, self.config, self.directory).await?;
+        let addresses = Addresses::of(self.config, Some(serving.address()));
+        let greeted = self.greet(hall, &addresses, &serving).await;
+        // A server that could not prove itself stops in the same orderly way.
+        let waited = match greeted {
+            Ok(()) => serving.until(signals, Arc::clone(&hall.app)).await,
+            Err(failure) => serving.stop(signals, Arc::clone(&hall.app)).await.and(Err(failure)),
+        };
+        waited
+    }
+
+    async fn greet(&self, hall: &Hall, addresses: &Addresses, serving: &Serving) -> Result<()> {
+        let agent = match &self.first {
+            Some(first) => init::agent(first),
+            None => oldest_agent(hall).await?,
+        };
+        if self.form == Form::Json {
+            if let Some(first) = &self.first {
+                proof::run(serving.address(), &first.api_key).await?;
+            }
+            return output::json(&welcome::object(self.directory, addresses, &hall.home, &agent));
+        }
+        let ready = self.started.elapsed();
+        output::document(&format!(
+            "Guildhall {} is ready ({} ms). Ctrl-C stops it.\n\n{}",
+            env!("CARGO_PKG_VERSION"),
+            ready.as_millis(),
+            welcome::addresses(self.directory, addresses)
+        ))?;
+        let Some(first) = &self.first else { return Ok(()) };
+        output::document(&welcome::key(&first.agent_name, first.api_key.reveal(), addresses))?;
+        let took = proof::run(serving.address(), &first.api_key).await?;
+        output::document(&format!(
+            "\nProved on this machine: stored a memory through the MCP endpoint with that key and found it again by search, in {:.1} ms.\n",
+            took.as_secs_f64() * 1_000.0
+        ))
+    }
+}
+
+/// The installation's first agent, without a key: it was shown once.
+async fn oldest_agent(hall: &Hall) -> Result<Value> {
+    let caller = installation::local_operator(&hall.gate, "start").await?;
+    let agents = installation::run(&hall.gate, &caller, "agent.list", &json!({ "limit": 1 })).await?;
+    let member = |name: &str| agents.pointer(&format!("/items/0/{name}")).cloned().unwrap_or_default();
+    Ok(json!({ "id": member("id"), "name": member("name") }))
 }

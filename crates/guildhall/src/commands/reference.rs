@@ -1,0 +1,15 @@
+//! `guildhall reference`: what is rendered from the catalogue.
+
+use domain::reference;
+
+use crate::{args::Page, failure::Result, output};
+
+/// Prints a page.
+pub(super) fn run(page: Page) -> Result<()> {
+    output::document(&match page {
+        Page::Openapi => reference::openapi(),
+        Page::Operations => reference::operations(),
+        Page::McpTools => reference::mcp_tools(),
+        Page::Permissions => reference::permissions(),
+    })
+}

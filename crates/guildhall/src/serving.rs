@@ -1,0 +1,188 @@
+//! A server at work: its listeners, its sweeper, and its orderly end.
+
+use std::{
+    fs::{self, Permissions},
+    io,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use domain::{App, Finish, Gate};
+use server::{Faces, Settings};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    compose::Hall,
+    config::Config,
+    directory,
+    failure::{Failure, Result, exit},
+};
+
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// The signals that end a server: caught from here on.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Begins to catch them.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub(crate) fn new() -> Result<Self> {
+        let catch = |kind| signal(kind).map_err(|error| Failure::internal("cannot catch signals", error));
+        Ok(Self { interrupt: catch(SignalKind::interrupt())?, terminate: catch(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Listeners and the sweeper; dropped, they end at once.
+pub(crate) struct Serving {
+    address: SocketAddr,
+    socket: PathBuf,
+    stop: CancellationToken,
+    tasks: JoinSet<io::Result<()>>,
+}
+
+impl Serving {
+    /// Binds both listeners and begins to serve.
+    ///
+    /// # Errors
+    /// [`exit::BUSY`] when the port is taken.
+    pub(crate) async fn begin(hall: &Hall, config: &Config, data: &Path) -> Result<Self> {
+        let wanted = config.server.address().ok_or_else(|| Failure::new(exit::UNSAFE, "no address to listen on"))?;
+        let tcp = TcpListener::bind(wanted).await.map_err(|error| cannot_listen(wanted, &error))?;
+        let address = tcp.local_addr().map_err(|error| cannot_listen(wanted, &error))?;
+        let socket = directory::socket(data)?;
+        let unix = bind_socket(&socket)?;
+        hall.app.note("server.started").await?;
+        let settings = Settings {
+            allowed_hosts: config.server.hosts(),
+            allowed_origins: config.server.allowed_origins.clone(),
+            loopback: address.ip().to_canonical().is_loopback(),
+        };
+        let faces = faces(hall.gate.clone(), settings);
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let owner = rustix::process::geteuid().as_raw();
+        tasks.spawn(server::serve_tcp(tcp, Arc::clone(&faces), stop.clone()));
+        tasks.spawn(server::serve_socket(unix, faces, owner, stop.clone()));
+        tasks.spawn(sweep(Arc::clone(&hall.app), stop.clone()));
+        tracing::info!(%address, "listening");
+        Ok(Self { address, socket, stop, tasks })
+    }
+
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until a signal, then stops.
+    ///
+    /// # Errors
+    /// When a listener fails, or those of [`stop`](Self::stop).
+    pub(crate) async fn until(mut self, mut signals: Signals, app: Arc<App>) -> Result<()> {
+        let failed = tokio::select! {
+            () = signals.next() => Ok(()),
+            ended = self.tasks.join_next() => Err(Failure::internal("a listener ended", reason(ended))),
+        };
+        let stopped = self.stop(signals, app).await;
+        failed.and(stopped)
+    }
+
+    /// Stops accepting, lets calls in flight finish, writes what has gathered. A second signal ends at once.
+    ///
+    /// # Errors
+    /// [`exit::FINDING`] after a second signal; those of the store.
+    pub(crate) async fn stop(mut self, mut signals: Signals, app: Arc<App>) -> Result<()> {
+        self.stop.cancel();
+        let orderly = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                if !matches!(ended, Ok(Ok(()))) {
+                    tracing::error!(reason = reason(Some(ended)), "a task ended badly");
+                }
+            }
+            app.sweep(Finish::Yes).await?;
+            app.note("server.stopped").await?;
+            Ok(())
+        };
+        let ended = tokio::select! {
+            ended = orderly => ended,
+            () = signals.next() => Err(Failure::new(exit::FINDING, "stopped at once; calls in flight were cut off")),
+        };
+        // One that stays behind is removed by the next start.
+        let _ = fs::remove_file(&self.socket);
+        tracing::info!("stopped");
+        ended
+    }
+}
+
+type Ended = std::result::Result<io::Result<()>, tokio::task::JoinError>;
+
+fn reason(ended: Option<Ended>) -> String {
+    match ended {
+        Some(Ok(Err(error))) => error.to_string(),
+        Some(Err(error)) => error.to_string(),
+        Some(Ok(Ok(()))) | None => "it was not told to".to_owned(),
+    }
+}
+
+#[cfg(not(feature = "conformance-fixtures"))]
+fn faces(gate: Gate, settings: Settings) -> Arc<Faces> {
+    Faces::new(gate, settings)
+}
+
+#[cfg(feature = "conformance-fixtures")]
+fn faces(gate: Gate, settings: Settings) -> Arc<Faces> {
+    Faces::with_extension(gate, settings, fixtures::extension())
+}
+
+async fn sweep(app: Arc<App>, stop: CancellationToken) -> io::Result<()> {
+    let mut ticks = interval_at(Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = app.sweep(Finish::No).await {
+            let cause = error.fault().cause.as_deref().unwrap_or_default();
+            tracing::warn!(code = error.code().as_str(), cause, "a sweep failed; the next one tries again");
+        }
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
+    let (exit, hint) = match error.kind() {
+        io::ErrorKind::AddrInUse => (exit::BUSY, "name another port with --listen, such as 127.0.0.1:0 for any free one"),
+        io::ErrorKind::PermissionDenied => (exit::REFUSED, "name a port above 1023 with --listen"),
+        _ => (exit::INTERNAL, "name another address with --listen"),
+    };
+    Failure::new(exit, format!("cannot listen on {address}: {error}")).hint(hint)
+}
+
+/// Binds the local operator's socket; the directory's lock is held, so one that is there is nobody's.
+fn bind_socket(path: &Path) -> Result<UnixListener> {
+    directory::remove_stale_socket(path)?;
+    let failed = |error| Failure::internal(&format!("cannot listen on {}", path.display()), error);
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
