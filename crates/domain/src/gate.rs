@@ -52,20 +52,10 @@ impl Gate {
         self.app.identify(presented, origin).await
     }
 
-    /// Notes a call that was refused before it had an operation, such as one without a credential.
-    ///
-    /// # Errors
-    /// Those of the store, and `rate_limited` when the address has been refused too often.
+    /// Notes a request that was refused before it had an operation, such as one without a credential; the error that
+    /// goes to the caller: `rate_limited` when the address has been refused too often.
     pub async fn refuse(&self, caller: &Caller, error: Error) -> Error {
-        let counted = match error.code() {
-            Code::Unauthenticated => self.app.limits.count_refused(caller.origin().address, self.app.now()),
-            _ => Ok(()),
-        };
-        let error = counted.err().unwrap_or(error);
-        match denials::note(&self.app, caller, "http", &error).await {
-            Ok(()) => error,
-            Err(failure) => failure,
-        }
+        self.write_down(caller, "http", error).await
     }
 
     /// Runs one call. The input is asked for only when the caller is authorised and within the limits.
@@ -148,12 +138,17 @@ impl Gate {
         if !noted {
             return error;
         }
-        if error.code() == Code::Unauthenticated
-            && let Err(limited) = self.app.limits.count_refused(caller.origin().address, self.app.now())
-        {
-            return limited;
-        }
-        match denials::note(&self.app, caller, spec.id, &error).await {
+        self.write_down(caller, spec.id, error).await
+    }
+
+    /// Counts a refused stranger and writes the refusal down; the error that goes to the caller.
+    async fn write_down(&self, caller: &Caller, operation: &'static str, error: Error) -> Error {
+        let counted = match error.code() {
+            Code::Unauthenticated => self.app.limits.count_refused(caller.origin().address, self.app.now()),
+            _ => Ok(()),
+        };
+        let error = counted.err().unwrap_or(error);
+        match denials::note(&self.app, caller, operation, &error).await {
             Ok(()) => error,
             Err(failure) => failure,
         }

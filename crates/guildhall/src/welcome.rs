@@ -75,30 +75,37 @@ pub(crate) fn key(agent: &str, api_key: &str, addresses: &Addresses) -> String {
     text
 }
 
-/// Name, place and text of each client's set-up (contract mcp.md §7).
-fn clients(url: &str) -> Vec<(&'static str, &'static str, String)> {
-    let bearer = |value: &str| json!({ "Authorization": format!("Bearer {value}") });
-    let cursor = json!({ "mcpServers": { "guildhall": { "url": url, "headers": bearer("${env:GUILDHALL_API_KEY}") } } });
-    let code = json!({
-        "inputs": [{ "type": "promptString", "id": "key", "description": "Guildhall key", "password": true }],
-        "servers": { "guildhall": { "type": "http", "url": url, "headers": bearer("${input:key}") } },
-    });
-    let gemini = json!({ "mcpServers": { "guildhall": { "httpUrl": url, "headers": bearer("$GUILDHALL_API_KEY") } } });
-    vec![
-        (
-            "Claude Code",
-            "shell",
-            format!("claude mcp add --transport http guildhall {url} --header \"Authorization: Bearer $GUILDHALL_API_KEY\""),
-        ),
-        ("Cursor", ".cursor/mcp.json", cursor.to_string()),
-        ("VS Code", ".vscode/mcp.json", code.to_string()),
-        (
-            "Codex",
-            "~/.codex/config.toml",
-            format!("[mcp_servers.guildhall]\nurl = \"{url}\"\nbearer_token_env_var = \"GUILDHALL_API_KEY\""),
-        ),
-        ("Gemini CLI", "~/.gemini/settings.json", gemini.to_string()),
-    ]
+/// Name, place and text of each client's set-up, as in contract mcp.md §7.
+const CLIENTS: [(&str, &str, &str); 5] = [
+    (
+        "Claude Code",
+        "shell",
+        r#"claude mcp add --transport http guildhall URL --header "Authorization: Bearer $GUILDHALL_API_KEY""#,
+    ),
+    (
+        "Cursor",
+        ".cursor/mcp.json or ~/.cursor/mcp.json",
+        r#"{"mcpServers":{"guildhall":{"url":"URL","headers":{"Authorization":"Bearer ${env:GUILDHALL_API_KEY}"}}}}"#,
+    ),
+    (
+        "VS Code",
+        ".vscode/mcp.json",
+        r#"{"inputs":[{"type":"promptString","id":"key","description":"Guildhall key","password":true}],"servers":{"guildhall":{"type":"http","url":"URL","headers":{"Authorization":"Bearer ${input:key}"}}}}"#,
+    ),
+    (
+        "Codex",
+        "~/.codex/config.toml",
+        "[mcp_servers.guildhall]\nurl = \"URL\"\nbearer_token_env_var = \"GUILDHALL_API_KEY\"",
+    ),
+    (
+        "Gemini CLI",
+        "~/.gemini/settings.json",
+        r#"{"mcpServers":{"guildhall":{"httpUrl":"URL","headers":{"Authorization":"Bearer $GUILDHALL_API_KEY"}}}}"#,
+    ),
+];
+
+fn clients(url: &str) -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    CLIENTS.into_iter().map(move |(client, place, snippet)| (client, place, snippet.replace("\"URL\"", &format!("\"{url}\"")).replace(" URL ", &format!(" {url} "))))
 }
 
 #[cfg(test)]

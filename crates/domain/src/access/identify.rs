@@ -8,7 +8,7 @@ use std::{
 use security::{api_key, digest::Digest};
 use store::{Scope, keys::KeyRow};
 use tokio::sync::watch;
-use types::{PrincipalId, Timestamp, WorkspaceId};
+use types::{PrincipalId, Timestamp, WorkspaceId, agent::Agent, workspace::Workspace};
 
 use super::{
     Caller, Credential, Identity, Origin, Permissions, Role, everything, role::NEVER_IN_A_KEY, unauthenticated,
@@ -84,7 +84,7 @@ impl App {
         let origin = Arc::new(origin);
         let found = match presented {
             Presented::Nothing => return Ok(Caller::Visitor(origin)),
-            Presented::Bearer(text) => self.by_key(text, &origin).await,
+            Presented::Bearer(text) => self.by_key(text, &Caller::Visitor(Arc::clone(&origin))).await,
             Presented::Socket { uid, workspace } => self.local_operator(uid, workspace).await,
         };
         match found {
@@ -96,8 +96,8 @@ impl App {
         }
     }
 
-    async fn by_key(self: &Arc<Self>, text: &str, origin: &Origin) -> Result<Arc<Identity>> {
-        let now = self.now();
+    async fn by_key(self: &Arc<Self>, text: &str, stranger: &Caller) -> Result<Arc<Identity>> {
+        let (now, origin) = (self.now(), stranger.origin());
         let Some(hash) = api_key::lookup(text) else {
             self.limits.count_refused(origin.address, now)?;
             return Err(unauthenticated());
@@ -122,12 +122,15 @@ impl App {
             Ok::<_, Error>(agent.zip(workspace).map(|(agent, workspace)| (key, agent, workspace)))
         });
         self.metrics.credential_reads.fetch_add(1, Ordering::Relaxed);
-        let usable = row.await?.filter(|(key, agent, workspace)| {
-            ends(key).is_none_or(|end| now < end) && agent.status == "active" && workspace.status == "active"
-        });
-        let Some((key, agent, _)) = usable else {
-            self.limits.count_refused(origin.address, now)?;
-            return Err(unauthenticated());
+        let (key, agent) = match row.await? {
+            Some((key, agent, workspace)) if is_usable(&key, &agent, &workspace, now) => (key, agent),
+            found => {
+                self.limits.count_refused(origin.address, now)?;
+                if let Some((key, ..)) = found.filter(|(key, ..)| key.revoked_at.is_some()) {
+                    denials::note_in(self, key.workspace, stranger, denials::REVOKED, &unauthenticated()).await?;
+                }
+                return Err(unauthenticated());
+            }
         };
         let identity = Arc::new(identity(&key, &agent)?);
         self.identities.keep(hash, generation, &identity);
@@ -192,12 +195,16 @@ impl App {
     }
 }
 
+fn is_usable(key: &KeyRow, agent: &Agent, workspace: &Workspace, now: Timestamp) -> bool {
+    ends(key).is_none_or(|end| now < end) && agent.status == "active" && workspace.status == "active"
+}
+
 /// The first of the moments at which a key stops working.
 fn ends(key: &KeyRow) -> Option<Timestamp> {
     [Some(key.expires_at), key.rotates_out_at, key.revoked_at].into_iter().flatten().min()
 }
 
-fn identity(key: &KeyRow, agent: &types::agent::Agent) -> Result<Identity> {
+fn identity(key: &KeyRow, agent: &Agent) -> Result<Identity> {
     let unknown = |what: String| Error::internal().cause(format!("{what} in the database"));
     let role = Role::parse(&agent.role).ok_or_else(|| unknown(format!("unknown role {}", agent.role)))?;
     let parse = |names: &[String]| {

@@ -21,6 +21,9 @@ const OPEN: usize = 10_000;
 /// The operation of a credential that was refused.
 pub(crate) const CREDENTIAL: &str = "auth.token_rejected";
 
+/// The operation of a key that was revoked before.
+pub(crate) const REVOKED: &str = "key.used_after_revoke";
+
 /// One principal or address, one operation, one code.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Kind {
@@ -46,8 +49,22 @@ pub(crate) struct Denials(Mutex<HashMap<Kind, Window>>);
 /// # Errors
 /// Those of the store: a refusal that cannot be written down is not answered as one.
 pub(crate) async fn note(app: &Arc<App>, caller: &Caller, operation: &'static str, error: &Error) -> Result<()> {
-    let now = app.now();
     let workspace = caller.identity().map_or(app.home, |identity| identity.workspace);
+    note_in(app, workspace, caller, operation, error).await
+}
+
+/// The same, in the audit log of a workspace that is known otherwise than by the caller.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn note_in(
+    app: &Arc<App>,
+    workspace: WorkspaceId,
+    caller: &Caller,
+    operation: &'static str,
+    error: &Error,
+) -> Result<()> {
+    let now = app.now();
     let mut draft = Draft::by(caller, action(operation, error.code()), now);
     draft.refused(error.code());
     draft.details.insert("operation".into(), operation.into());
@@ -64,7 +81,7 @@ pub(crate) async fn note(app: &Arc<App>, caller: &Caller, operation: &'static st
                 return Ok(());
             }
             _ => {
-                let closing = open.remove(&kind).and_then(Window::close);
+                let closing = open.remove(&kind).and_then(|window| window.close(now));
                 if open.len() < OPEN {
                     open.insert(kind, Window { opened: now, repeats: 0, workspace, draft: draft.clone() });
                 }
@@ -81,7 +98,7 @@ pub(crate) async fn note(app: &Arc<App>, caller: &Caller, operation: &'static st
 /// What the row is filed under: the kind of refusal, or the operation that failed.
 fn action(operation: &'static str, code: Code) -> &'static str {
     match code {
-        Code::Unauthenticated if operation == CREDENTIAL => CREDENTIAL,
+        Code::Unauthenticated if operation == CREDENTIAL || operation == REVOKED => operation,
         Code::Unauthenticated | Code::PermissionDenied => "authz.denied",
         Code::RateLimited => "rate_limit.exceeded",
         _ => operation,
@@ -90,8 +107,9 @@ fn action(operation: &'static str, code: Code) -> &'static str {
 
 impl Window {
     /// The closing row, when anything was repeated.
-    fn close(self) -> Option<(WorkspaceId, Draft)> {
-        (self.repeats > 0).then(|| (self.workspace, self.draft.repeated(self.repeats)))
+    fn close(self, now: Timestamp) -> Option<(WorkspaceId, Draft)> {
+        let row = Draft { ts: now, ..self.draft.repeated(self.repeats) };
+        (self.repeats > 0).then_some((self.workspace, row))
     }
 }
 
@@ -105,8 +123,7 @@ impl Denials {
                 .map(|(_, window)| window)
                 .collect()
         };
-        for (workspace, mut row) in ended.into_iter().filter_map(Window::close) {
-            row.ts = now;
+        for (workspace, row) in ended.into_iter().filter_map(|window| window.close(now)) {
             ledger::write_alone(app, workspace, row).await?;
         }
         Ok(())

@@ -4,3 +4,4 @@
 mod catalogue;
 mod identity;
 mod memory;
+mod recall;
