@@ -131,5 +131,4 @@ impl Change<'_, '_> {
     pub fn publish(&mut self, kind: &'static str, object: impl ToString) {
         self.events.push((kind, object.to_string()));
     }
-
 }

@@ -36,8 +36,19 @@ pub static CATALOGUE: &[Entry] = &[
 ];
 
 /// Toolsets, in the order their tools are listed; `all` is every one of them.
-pub const TOOLSETS: &[&str] =
-    &["core", "memory", "sessions", "tasks", "workflows", "patterns", "budgets", "events", "projects", "terminals", "admin"];
+pub const TOOLSETS: &[&str] = &[
+    "core",
+    "memory",
+    "sessions",
+    "tasks",
+    "workflows",
+    "patterns",
+    "budgets",
+    "events",
+    "projects",
+    "terminals",
+    "admin",
+];
 
 /// Whether a toolset of this name can be asked for.
 #[must_use]
@@ -82,7 +93,11 @@ mod tests {
         for entry in CATALOGUE {
             let spec = entry.spec;
             assert!(spec.summary.len() <= 240, "{}", spec.id);
-            assert!(spec.effect == Effect::Read || spec.replay != Replay::Never || spec.id == "key.revoke", "{}", spec.id);
+            assert!(
+                spec.effect == Effect::Read || spec.replay != Replay::Never || spec.id == "key.revoke",
+                "{}",
+                spec.id
+            );
             let schema = serde_json::to_value((entry.input)()).unwrap();
             let properties = schema["properties"].as_object().cloned().unwrap_or_default();
             if let Some(tool) = spec.tool {

@@ -46,5 +46,10 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let digit = |byte: u8| if byte.is_ascii_digit() { byte - b'0' } else { byte - b'a' + 10 };
-    Some(text.as_bytes().chunks_exact(2).map(|pair| pair.iter().fold(0, |value, byte| value << 4 | digit(*byte))).collect())
+    Some(
+        text.as_bytes()
+            .chunks_exact(2)
+            .map(|pair| pair.iter().fold(0, |value, byte| value << 4 | digit(*byte)))
+            .collect(),
+    )
 }

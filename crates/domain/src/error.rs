@@ -167,7 +167,13 @@ impl Error {
     pub fn fields(code: Code, fields: Vec<FieldError>) -> Self {
         let detail = fields
             .iter()
-            .map(|fault| if fault.field.is_empty() { fault.message.clone() } else { format!("{}: {}", fault.field, fault.message) })
+            .map(|fault| {
+                if fault.field.is_empty() {
+                    fault.message.clone()
+                } else {
+                    format!("{}: {}", fault.field, fault.message)
+                }
+            })
             .collect::<Vec<_>>()
             .join("; ");
         let mut error = Self::new(code, detail);

@@ -120,7 +120,9 @@ impl Gate {
         let call = (entry.run)(Arc::clone(&self.app), caller, meta, input.await?);
         match tokio::time::timeout(Duration::from_secs(CALL_SECS), call).await {
             Ok(result) => result,
-            Err(_) => Err(Error::new(Code::Unavailable, format!("{} took longer than {CALL_SECS} s", spec.id)).retry_after(1)),
+            Err(_) => {
+                Err(Error::new(Code::Unavailable, format!("{} took longer than {CALL_SECS} s", spec.id)).retry_after(1))
+            }
         }
     }
 
@@ -128,7 +130,13 @@ impl Gate {
     async fn refused(&self, caller: &Caller, spec: &'static Spec, error: Error) -> Error {
         if let Some(cause) = &error.fault().cause {
             let origin = caller.origin();
-            tracing::warn!(operation = spec.id, code = error.code().as_str(), request.id = origin.request_id, cause, "call failed");
+            tracing::warn!(
+                operation = spec.id,
+                code = error.code().as_str(),
+                request.id = origin.request_id,
+                cause,
+                "call failed"
+            );
         }
         let noted = match error.code() {
             Code::Unauthenticated | Code::PermissionDenied | Code::RateLimited => true,

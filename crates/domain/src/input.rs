@@ -21,9 +21,9 @@ pub(crate) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
         let path = error.path().to_string();
         let text = error.inner().to_string();
         let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-        let named = ["unknown field `", "missing field `"].iter().find_map(|start| {
-            message.strip_prefix(start).and_then(|rest| rest.split('`').next()).map(str::to_owned)
-        });
+        let named = ["unknown field `", "missing field `"]
+            .iter()
+            .find_map(|start| message.strip_prefix(start).and_then(|rest| rest.split('`').next()).map(str::to_owned));
         let field = match (named, path.as_str()) {
             (Some(name), "." | "") => name,
             (Some(name), path) if path.ends_with(&name) => path.to_owned(),
@@ -64,7 +64,8 @@ impl Checks {
     pub(crate) fn text(&mut self, field: &str, text: &str, chars: RangeInclusive<usize>) {
         self.controls(field, text);
         // Counting is skipped where the bytes alone decide.
-        let count = if text.len() <= *chars.end() && *chars.start() <= 1 { text.len().min(1) } else { text.chars().count() };
+        let count =
+            if text.len() <= *chars.end() && *chars.start() <= 1 { text.len().min(1) } else { text.chars().count() };
         if count < *chars.start() || (*chars.start() > 0 && text.trim().is_empty()) {
             self.fail(field, "must not be blank");
         } else if count > *chars.end() {
@@ -88,7 +89,12 @@ impl Checks {
     }
 
     /// A number within bounds.
-    pub(crate) fn range<T: PartialOrd + std::fmt::Display + Copy>(&mut self, field: &str, value: T, range: RangeInclusive<T>) {
+    pub(crate) fn range<T: PartialOrd + std::fmt::Display + Copy>(
+        &mut self,
+        field: &str,
+        value: T,
+        range: RangeInclusive<T>,
+    ) {
         if !range.contains(&value) {
             self.fail(field, format!("must be from {} to {}, not {value}", range.start(), range.end()));
         }

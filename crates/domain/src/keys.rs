@@ -76,7 +76,9 @@ fn reach(who: &Known) -> store::keys::Filter {
 fn reached(tx: &store::Tx<'_>, who: &Known, id: KeyId) -> Result<KeyRow> {
     let reach = reach(who);
     store::keys::get(tx, &who.scope(), id)?
-        .filter(|key| reach.id.is_none_or(|own| own == key.id) && reach.principal.is_none_or(|own| own == key.principal))
+        .filter(|key| {
+            reach.id.is_none_or(|own| own == key.id) && reach.principal.is_none_or(|own| own == key.principal)
+        })
         .ok_or_else(Error::not_found)
 }
 

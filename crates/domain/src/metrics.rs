@@ -56,10 +56,17 @@ impl Metrics {
     #[must_use]
     pub fn render(&self, store: &Statistics) -> String {
         let mut page = String::new();
-        page.push_str("# HELP guildhall_calls_total Calls by operation and outcome.\n# TYPE guildhall_calls_total counter\n");
+        page.push_str(
+            "# HELP guildhall_calls_total Calls by operation and outcome.\n# TYPE guildhall_calls_total counter\n",
+        );
         for (entry, counters) in CATALOGUE.iter().zip(&self.operations) {
             let id = entry.spec.id;
-            line(&mut page, "guildhall_calls_total", &[("operation", id), ("code", "ok")], counters.ok.load(Ordering::Relaxed));
+            line(
+                &mut page,
+                "guildhall_calls_total",
+                &[("operation", id), ("code", "ok")],
+                counters.ok.load(Ordering::Relaxed),
+            );
             for (code, counter) in Code::ALL.iter().zip(&counters.codes) {
                 let count = counter.load(Ordering::Relaxed);
                 if count > 0 {
@@ -75,7 +82,11 @@ impl Metrics {
             line(&mut page, "guildhall_call_microseconds_total", &[("operation", entry.spec.id)], micros);
         }
         for (name, help, value) in [
-            ("guildhall_credential_reads_total", "Database reads made to find out who calls.", self.credential_reads.load(Ordering::Relaxed)),
+            (
+                "guildhall_credential_reads_total",
+                "Database reads made to find out who calls.",
+                self.credential_reads.load(Ordering::Relaxed),
+            ),
             ("guildhall_store_reads_total", "Read transactions.", store.reads),
             ("guildhall_store_writes_total", "Write jobs.", store.writes),
             ("guildhall_store_groups_total", "Commits; each may hold many write jobs.", store.groups),

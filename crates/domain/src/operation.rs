@@ -221,8 +221,9 @@ pub const fn entry<O: Operation>() -> Entry {
 }
 
 fn start<O: Operation>(app: Arc<App>, caller: &Caller, meta: Meta, json: Bytes) -> Running {
-    let prepared = O::Who::admit(caller, &O::SPEC)
-        .and_then(|who| input::parse::<O::Input>(&json).map(|input| (Call::new(app, who, &O::SPEC, meta, json), input)));
+    let prepared = O::Who::admit(caller, &O::SPEC).and_then(|who| {
+        input::parse::<O::Input>(&json).map(|input| (Call::new(app, who, &O::SPEC, meta, json), input))
+    });
     Box::pin(async move {
         let (call, input) = prepared?;
         O::run(call, input).await?.reply()

@@ -37,7 +37,7 @@ enum State {
     Unloaded,
     /// What was committed while the rows are being read.
     Loading(Vec<MemoryId>),
-    Ready(Loaded),
+    Ready(Box<Loaded>),
 }
 
 #[derive(Default)]
@@ -103,7 +103,7 @@ impl Recall {
         // From here on commits are noted, and only then is the snapshot taken.
         workspace.set(State::Loading(Vec::new()));
         let target = Arc::clone(&workspace);
-        let loaded = store.read(move |tx| load_rows(tx, id).map(Box::new)).await;
+        let loaded = store.read(move |tx| load_rows(tx, id)).await;
         let mut loaded = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -197,7 +197,7 @@ impl Workspace {
         match &mut *state {
             State::Loading(changed) if !changed.is_empty() => Some(std::mem::take(changed)),
             _ => {
-                *state = State::Ready(std::mem::take(loaded));
+                *state = State::Ready(Box::new(std::mem::take(loaded)));
                 None
             }
         }

@@ -43,12 +43,14 @@ impl Replay {
         }
         let object = kept.object.unwrap_or_default();
         match kept.answer {
-            Some(answer) => Err(Error::replayed(
-                serde_json::from_str(&answer).map_err(|error| Error::internal().cause(error))?,
-            )),
+            Some(answer) => {
+                Err(Error::replayed(serde_json::from_str(&answer).map_err(|error| Error::internal().cause(error))?))
+            }
             None => Err(Error::new(Code::AlreadyDone, format!("this call was done before and made {object}"))
                 .fact("object", object)
-                .hint("its answer held a secret that is shown once; revoke the object and make a new one if it is lost")),
+                .hint(
+                    "its answer held a secret that is shown once; revoke the object and make a new one if it is lost",
+                )),
         }
     }
 

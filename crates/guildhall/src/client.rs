@@ -158,7 +158,10 @@ mod tests {
     fn a_problem_becomes_its_codes_exit() {
         let problem = r#"{"status":404,"code":"not_found","detail":"no such thing","hint":"look again"}"#;
         let failure = read(&answer(404, "application/problem+json", problem)).unwrap_err();
-        assert_eq!((failure.exit, failure.reasons, failure.hints), (5, vec!["no such thing".into()], vec!["look again".into()]));
+        assert_eq!(
+            (failure.exit, failure.reasons, failure.hints),
+            (5, vec!["no such thing".into()], vec!["look again".into()])
+        );
         let failure = read(&answer(502, "text/html", "<p>")).unwrap_err();
         assert_eq!(failure.exit, exit::INTERNAL);
     }

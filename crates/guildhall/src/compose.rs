@@ -76,9 +76,9 @@ impl Hall {
     pub(crate) fn audit_rows(&self) -> Result<i64> {
         Ok(self.store.read_blocking(|tx| {
             let workspaces = store::workspaces::list(tx, everything("the server counts what it would have to verify"))?;
-            workspaces.iter().try_fold(0, |rows, workspace| {
-                store::audit::head(tx, workspace.id).map(|head| head.audit_seq + rows)
-            })
+            workspaces
+                .iter()
+                .try_fold(0, |rows, workspace| store::audit::head(tx, workspace.id).map(|head| head.audit_seq + rows))
         })?)
     }
 

@@ -120,7 +120,8 @@ fn file(path: &Path, findings: &mut Vec<Finding>) -> Table {
         }
     };
     toml::from_str(&text).unwrap_or_else(|error: toml::de::Error| {
-        let line = error.span().map_or(0, |span| text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1);
+        let line =
+            error.span().map_or(0, |span| text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1);
         findings.push(Finding::new(format!("{} line {line}: {}", path.display(), error.message().replace('\n', ", "))));
         Table::new()
     })
@@ -230,11 +231,10 @@ mod tests {
     #[test]
     fn the_written_defaults_are_the_defaults() {
         assert_eq!(loaded(DEFAULTS, &[]), (Config::default(), vec![]));
-        let uncommented: String =
-            DEFAULTS.lines().map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line)).fold(
-                String::new(),
-                |text, line| text + line + "\n",
-            );
+        let uncommented: String = DEFAULTS
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line))
+            .fold(String::new(), |text, line| text + line + "\n");
         let (config, findings) = loaded(&uncommented, &[]);
         assert_eq!((config, findings), (Config::default(), vec![]), "{uncommented}");
     }
@@ -277,7 +277,10 @@ mod tests {
         let (config, findings) = loaded(text, &variables);
         assert_eq!(findings, Vec::<String>::new());
         assert_eq!(config.server.listen, "127.0.0.1:2");
-        assert_eq!((config.server.allowed_hosts, config.limits.users_per_minute), (vec!["guild.example".to_owned()], 7));
+        assert_eq!(
+            (config.server.allowed_hosts, config.limits.users_per_minute),
+            (vec!["guild.example".to_owned()], 7)
+        );
     }
 
     #[test]

@@ -86,7 +86,9 @@ impl From<store::Error> for Failure {
             store::Error::Locked { pid } => {
                 let failure = Self::new(exit::BUSY, error.to_string());
                 match pid {
-                    Some(pid) => failure.hint(format!("stop process {pid} first, or name another directory with --data")),
+                    Some(pid) => {
+                        failure.hint(format!("stop process {pid} first, or name another directory with --data"))
+                    }
                     None => failure.hint("name another directory with --data"),
                 }
             }

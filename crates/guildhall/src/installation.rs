@@ -64,7 +64,9 @@ pub(crate) fn init(directory: &Path, config: &Config) -> Result<First> {
 
 fn failed(what: &str, error: &io::Error) -> Failure {
     let exit = match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::StorageFull | io::ErrorKind::ReadOnlyFilesystem => exit::REFUSED,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::StorageFull | io::ErrorKind::ReadOnlyFilesystem => {
+            exit::REFUSED
+        }
         _ => exit::INTERNAL,
     };
     Failure::new(exit, format!("cannot {what}: {error}"))

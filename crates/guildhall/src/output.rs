@@ -1,10 +1,6 @@
 //! The only place that prints: data to stdout, words to stderr, nothing that could steer a terminal.
 
-use std::{
-    borrow::Cow,
-    fmt::Write as _,
-    io,
-};
+use std::{borrow::Cow, fmt::Write as _, io};
 
 use serde::Serialize;
 use serde_json::Value;

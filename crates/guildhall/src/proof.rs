@@ -19,7 +19,8 @@ use crate::{
 };
 
 const REVISION: &str = "2026-07-28";
-const TEXT: &str = "Guildhall's first run: this note was stored and found again through the MCP endpoint, to prove that both work.";
+const TEXT: &str =
+    "Guildhall's first run: this note was stored and found again through the MCP endpoint, to prove that both work.";
 const QUERY: &str = "first run note stored found";
 
 /// Stores a memory and finds it by search; how long the round trip took.
@@ -34,9 +35,8 @@ pub(crate) async fn run(address: SocketAddr, key: &Secret<String>) -> Result<Dur
     let question = json!({ "query": QUERY, "tags_all": ["first-run"] });
     let found = call_tool(address, key, "search_memories", question).await?;
     let items = found.get("items").and_then(Value::as_array);
-    let is_found = items.is_some_and(|items| {
-        items.iter().any(|item| item.pointer("/memory/id").and_then(Value::as_str) == Some(id))
-    });
+    let is_found = items
+        .is_some_and(|items| items.iter().any(|item| item.pointer("/memory/id").and_then(Value::as_str) == Some(id)));
     if !is_found {
         return Err(failed("search_memories", "did not find the memory that was just stored"));
     }
@@ -79,7 +79,8 @@ async fn call_tool(address: SocketAddr, key: &Secret<String>, tool: &str, argume
         .header("Mcp-Name", tool)
         .body(Full::new(Bytes::from(message.to_string())))
         .map_err(|_| failed(tool, "could not be asked"))?;
-    let stream = TcpStream::connect(address).await.map_err(|error| failed(tool, &format!("was not reached: {error}")))?;
+    let stream =
+        TcpStream::connect(address).await.map_err(|error| failed(tool, &format!("was not reached: {error}")))?;
     stream.set_nodelay(true).map_err(|error| failed(tool, &format!("was not reached: {error}")))?;
     let answer = exchange(stream, request).await?;
     let value: Value = serde_json::from_slice(&answer.body)
@@ -92,7 +93,11 @@ fn result(tool: &str, status: u16, answer: &Value) -> Result<Value> {
     match answer.pointer("/result/structuredContent") {
         Some(content) if !is_error && status == 200 => Ok(content.clone()),
         content => {
-            let said = [content.and_then(|content| content.get("message")), answer.pointer("/error/message"), answer.get("detail")];
+            let said = [
+                content.and_then(|content| content.get("message")),
+                answer.pointer("/error/message"),
+                answer.get("detail"),
+            ];
             let said = said.into_iter().flatten().find_map(Value::as_str).unwrap_or("no reason");
             Err(failed(tool, &format!("answered {status}: {said}")))
         }
@@ -110,7 +115,9 @@ mod tests {
         assert!(result("t", 500, &done).is_err());
         let refused = json!({ "result": { "isError": true, "structuredContent": { "message": "no" } } });
         assert!(result("t", 200, &refused).unwrap_err().reasons[0].ends_with("answered 200: no"));
-        assert!(result("t", 400, &json!({ "error": { "message": "bad" } })).unwrap_err().reasons[0].ends_with("400: bad"));
+        assert!(
+            result("t", 400, &json!({ "error": { "message": "bad" } })).unwrap_err().reasons[0].ends_with("400: bad")
+        );
         assert!(result("t", 200, &json!({})).is_err());
     }
 }

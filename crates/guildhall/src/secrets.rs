@@ -118,7 +118,9 @@ mod tests {
 
     #[test]
     fn keys_that_anybody_could_guess_have_a_flaw() {
-        for guessable in [b"dev-secret-key-do-not-use-in-pro", b"change_me_change_me_change_me_ch", &[0; 32], &[0xff; 32]] {
+        for guessable in
+            [b"dev-secret-key-do-not-use-in-pro", b"change_me_change_me_change_me_ch", &[0; 32], &[0xff; 32]]
+        {
             assert!(flaw(guessable).is_some());
         }
         let random = security::SystemRandom::new();

@@ -80,32 +80,32 @@ const CLIENTS: [(&str, &str, &str); 5] = [
     (
         "Claude Code",
         "shell",
-        r#"claude mcp add --transport http guildhall URL --header "Authorization: Bearer $GUILDHALL_API_KEY""#,
+        r#"claude mcp add --transport http guildhall {URL} --header "Authorization: Bearer $GUILDHALL_API_KEY""#,
     ),
     (
         "Cursor",
         ".cursor/mcp.json or ~/.cursor/mcp.json",
-        r#"{"mcpServers":{"guildhall":{"url":"URL","headers":{"Authorization":"Bearer ${env:GUILDHALL_API_KEY}"}}}}"#,
+        r#"{"mcpServers":{"guildhall":{"url":"{URL}","headers":{"Authorization":"Bearer ${env:GUILDHALL_API_KEY}"}}}}"#,
     ),
     (
         "VS Code",
         ".vscode/mcp.json",
-        r#"{"inputs":[{"type":"promptString","id":"key","description":"Guildhall key","password":true}],"servers":{"guildhall":{"type":"http","url":"URL","headers":{"Authorization":"Bearer ${input:key}"}}}}"#,
+        r#"{"inputs":[{"type":"promptString","id":"key","description":"Guildhall key","password":true}],"servers":{"guildhall":{"type":"http","url":"{URL}","headers":{"Authorization":"Bearer ${input:key}"}}}}"#,
     ),
     (
         "Codex",
         "~/.codex/config.toml",
-        "[mcp_servers.guildhall]\nurl = \"URL\"\nbearer_token_env_var = \"GUILDHALL_API_KEY\"",
+        "[mcp_servers.guildhall]\nurl = \"{URL}\"\nbearer_token_env_var = \"GUILDHALL_API_KEY\"",
     ),
     (
         "Gemini CLI",
         "~/.gemini/settings.json",
-        r#"{"mcpServers":{"guildhall":{"httpUrl":"URL","headers":{"Authorization":"Bearer $GUILDHALL_API_KEY"}}}}"#,
+        r#"{"mcpServers":{"guildhall":{"httpUrl":"{URL}","headers":{"Authorization":"Bearer $GUILDHALL_API_KEY"}}}}"#,
     ),
 ];
 
 fn clients(url: &str) -> impl Iterator<Item = (&'static str, &'static str, String)> {
-    CLIENTS.into_iter().map(move |(client, place, snippet)| (client, place, snippet.replace("\"URL\"", &format!("\"{url}\"")).replace(" URL ", &format!(" {url} "))))
+    CLIENTS.into_iter().map(move |(client, place, snippet)| (client, place, snippet.replace("{URL}", url)))
 }
 
 #[cfg(test)]

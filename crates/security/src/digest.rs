@@ -52,10 +52,7 @@ mod tests {
 
     #[test]
     fn the_plain_digest_is_the_standards() {
-        assert_eq!(
-            hex(&sha256_of(b"abc")),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(hex(&sha256_of(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
     #[test]

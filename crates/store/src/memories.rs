@@ -276,7 +276,5 @@ pub fn searchable_one(
     workspace: WorkspaceId,
     id: MemoryId,
 ) -> Result<Option<(Searchable, Vec<u8>)>> {
-    tx.row(SEARCHABLE_ONE, args![workspace.to_string(), id.to_string()], |row| {
-        Ok((searchable(row)?, row.bytes(10)?))
-    })
+    tx.row(SEARCHABLE_ONE, args![workspace.to_string(), id.to_string()], |row| Ok((searchable(row)?, row.bytes(10)?)))
 }

@@ -77,9 +77,9 @@ impl TestApp {
         let clock = Arc::new(ManualClock::new());
         let store = Store::open(Options::new(directory.path(), clock.now()), store::MIGRATIONS).unwrap();
         let home = home(&store, &clock).await;
-        let secrets =
-            Secrets { audit: AuditKey::new(&[1; 32]), cursor: TagKey::derive(&[2; 32], "cursor").unwrap() };
-        let parts = (clock.clone() as Arc<dyn types::Clock>, Arc::new(SystemRandom::new()) as Arc<dyn security::Random>);
+        let secrets = Secrets { audit: AuditKey::new(&[1; 32]), cursor: TagKey::derive(&[2; 32], "cursor").unwrap() };
+        let parts =
+            (clock.clone() as Arc<dyn types::Clock>, Arc::new(SystemRandom::new()) as Arc<dyn security::Random>);
         let app = App::new(store, parts, secrets, settings, home).unwrap();
         let gate = Gate::new(app);
         let loopback = server::Settings { loopback: true, ..server::Settings::default() };
@@ -100,15 +100,7 @@ impl TestApp {
                 async move { server::serve_socket(unix, faces, uid, stop).await.unwrap() }
             }),
         ];
-        Self {
-            clock,
-            gate,
-            network: Client::Network(address),
-            socket: Client::Socket(path),
-            directory,
-            stop,
-            servers,
-        }
+        Self { clock, gate, network: Client::Network(address), socket: Client::Socket(path), directory, stop, servers }
     }
 
     /// The data directory.
@@ -199,7 +191,7 @@ impl TestApp {
     /// When there is none of this name.
     pub async fn metric(&self, name: &str) -> u64 {
         let page = self.as_operator("default", "ops.metrics", &json!({})).await.text();
-        let line = page.lines().find(|line| line.starts_with(name) && line[name.len()..].starts_with(' '));
+        let line = page.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
         line.unwrap_or_else(|| panic!("no {name} in {page}")).rsplit(' ').next().unwrap().parse().unwrap()
     }
 

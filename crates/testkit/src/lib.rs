@@ -3,15 +3,14 @@
 //! Start at [`TestApp::start`]; then [`TestApp::rest`], [`TestApp::mcp`] and [`TestApp::as_operator`].
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a failing step of a test ends the test"
 )]
 
 mod app;
-mod clock;
 mod client;
+mod clock;
 mod mcp;
 
 pub use app::{Agent, TestApp};

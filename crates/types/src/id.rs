@@ -167,11 +167,7 @@ impl fmt::Display for PrincipalId {
 impl FromStr for PrincipalId {
     type Err = NotAnId;
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        if text.starts_with(AgentId::PREFIX) {
-            text.parse().map(Self::Agent)
-        } else {
-            text.parse().map(Self::User)
-        }
+        if text.starts_with(AgentId::PREFIX) { text.parse().map(Self::Agent) } else { text.parse().map(Self::User) }
     }
 }
 

@@ -208,7 +208,8 @@ fn identity(key: &KeyRow, agent: &Agent) -> Result<Identity> {
     let unknown = |what: String| Error::internal().cause(format!("{what} in the database"));
     let role = Role::parse(&agent.role).ok_or_else(|| unknown(format!("unknown role {}", agent.role)))?;
     let parse = |names: &[String]| {
-        Permissions::parse(names.iter().map(String::as_str)).map_err(|name| unknown(format!("unknown permission {name}")))
+        Permissions::parse(names.iter().map(String::as_str))
+            .map_err(|name| unknown(format!("unknown permission {name}")))
     };
     let rights = role.permissions().or(parse(&agent.grants)?);
     let carried = match &key.permissions {

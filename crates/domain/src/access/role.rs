@@ -3,13 +3,13 @@
 use super::permission::{
     Permission,
     Permission::{
-        AgentManage, AgentRead, ApprovalDecide, ApprovalRead, AuditRead, BudgetManage, BudgetRead, BudgetSpend, EventRead,
-        EventWrite, ExportRun, FileRead, FileWrite, GuardManage, GuardRead, ImportRun, KeyManage, KeyOwn, LogsRead,
-        MemoryManage, MemoryRead, MemoryReview, MemoryWrite, MetricsManage, MetricsRead, PatternManage, PatternRead,
-        PatternWrite, PaymentManage, PaymentRead, PostureRead, ProjectManage, ProjectRead, ProjectWrite, ScheduleRead,
-        ScheduleWrite, SessionAdmin, SessionRead, SessionWrite, SettingsManage, StatsRead, TaskClaim, TaskManage, TaskRead,
-        TaskWrite, TeamManage, TeamRead, TerminalRead, UserManage, UserRead, WebhookManage, WorkflowManage, WorkflowRead,
-        WorkflowRun, WorkflowWrite,
+        AgentManage, AgentRead, ApprovalDecide, ApprovalRead, AuditRead, BudgetManage, BudgetRead, BudgetSpend,
+        EventRead, EventWrite, ExportRun, FileRead, FileWrite, GuardManage, GuardRead, ImportRun, KeyManage, KeyOwn,
+        LogsRead, MemoryManage, MemoryRead, MemoryReview, MemoryWrite, MetricsManage, MetricsRead, PatternManage,
+        PatternRead, PatternWrite, PaymentManage, PaymentRead, PostureRead, ProjectManage, ProjectRead, ProjectWrite,
+        ScheduleRead, ScheduleWrite, SessionAdmin, SessionRead, SessionWrite, SettingsManage, StatsRead, TaskClaim,
+        TaskManage, TaskRead, TaskWrite, TeamManage, TeamRead, TerminalRead, UserManage, UserRead, WebhookManage,
+        WorkflowManage, WorkflowRead, WorkflowRun, WorkflowWrite,
     },
     Permissions,
 };
@@ -28,20 +28,61 @@ pub enum Role {
 }
 
 const READER: &[Permission] = &[
-    MemoryRead, SessionRead, TaskRead, WorkflowRead, PatternRead, EventRead, ProjectRead, FileRead, ScheduleRead,
-    ApprovalRead, BudgetRead, GuardRead, MetricsRead, AgentRead, TeamRead, KeyOwn,
+    MemoryRead,
+    SessionRead,
+    TaskRead,
+    WorkflowRead,
+    PatternRead,
+    EventRead,
+    ProjectRead,
+    FileRead,
+    ScheduleRead,
+    ApprovalRead,
+    BudgetRead,
+    GuardRead,
+    MetricsRead,
+    AgentRead,
+    TeamRead,
+    KeyOwn,
 ];
 const AGENT: &[Permission] = &[
-    MemoryWrite, SessionWrite, TaskWrite, WorkflowWrite, PatternWrite, EventWrite, ProjectWrite, FileWrite,
-    ScheduleWrite, TaskClaim, WorkflowRun, BudgetSpend,
+    MemoryWrite,
+    SessionWrite,
+    TaskWrite,
+    WorkflowWrite,
+    PatternWrite,
+    EventWrite,
+    ProjectWrite,
+    FileWrite,
+    ScheduleWrite,
+    TaskClaim,
+    WorkflowRun,
+    BudgetSpend,
 ];
 const OPERATOR: &[Permission] = &[
-    MemoryReview, SessionAdmin, TaskManage, WorkflowManage, PatternManage, ProjectManage, ApprovalDecide, BudgetManage,
-    PaymentRead, PaymentManage, WebhookManage, MetricsManage, LogsRead, TerminalRead, AgentManage, TeamManage, UserRead,
-    StatsRead, PostureRead, AuditRead, ExportRun,
+    MemoryReview,
+    SessionAdmin,
+    TaskManage,
+    WorkflowManage,
+    PatternManage,
+    ProjectManage,
+    ApprovalDecide,
+    BudgetManage,
+    PaymentRead,
+    PaymentManage,
+    WebhookManage,
+    MetricsManage,
+    LogsRead,
+    TerminalRead,
+    AgentManage,
+    TeamManage,
+    UserRead,
+    StatsRead,
+    PostureRead,
+    AuditRead,
+    ExportRun,
 ];
-const ADMIN: &[Permission] =
-    &[MemoryManage, GuardManage, KeyManage, UserManage, SettingsManage, ImportRun];
+const ADMIN: &[Permission] = &[MemoryManage, GuardManage, KeyManage, UserManage, SettingsManage, ImportRun];
 
 /// What an API key never carries: these need a person, or the local operator.
 pub const NEVER_IN_A_KEY: &[Permission] = &[UserManage, KeyManage, SettingsManage];

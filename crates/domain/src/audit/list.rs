@@ -52,11 +52,7 @@ impl Operation for List {
         rate: Rate::Default,
         replay: Replay::Never,
         tool: Some(Tool { name: "list_audit", set: "admin", listed: &[] }),
-        routes: &[
-            route("GET", "/admin/logs"),
-            route("GET", "/api/v1/admin/logs"),
-            route("GET", "/api/v1/audit"),
-        ],
+        routes: &[route("GET", "/admin/logs"), route("GET", "/api/v1/admin/logs"), route("GET", "/api/v1/audit")],
     };
     type Who = Known;
     type Input = Narrowed;

@@ -60,11 +60,7 @@ impl Operation for Delete {
             store::memories::delete(change, &scope, doomed.id, now)?;
             change.touched(doomed.id);
             change.publish("memory.deleted", doomed.id);
-            Ok(Verdict::Done(Deleted {
-                id: doomed.id,
-                deleted_at: now,
-                restore_until: now.plus_secs(RESTORABLE_SECS),
-            }))
+            Ok(Verdict::Done(Deleted { id: doomed.id, deleted_at: now, restore_until: now.plus_secs(RESTORABLE_SECS) }))
         })
         .await
         .map(Json)

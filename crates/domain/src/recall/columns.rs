@@ -108,7 +108,9 @@ impl Words {
 
     /// The filter in numbers. A label that no row carries can be carried by none.
     pub(crate) fn admission(&self, filter: &Filter, viewer: PrincipalId, now: Timestamp) -> Admission {
-        let known = |labels: &[String]| -> Vec<u32> { labels.iter().filter_map(|label| self.labels.get(label).copied()).collect() };
+        let known = |labels: &[String]| -> Vec<u32> {
+            labels.iter().filter_map(|label| self.labels.get(label).copied()).collect()
+        };
         let span = |(after, before): (Option<Timestamp>, Option<Timestamp>)| {
             (after.map_or(i64::MIN, Timestamp::micros), before.map_or(i64::MAX, Timestamp::micros))
         };

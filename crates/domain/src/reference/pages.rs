@@ -47,7 +47,8 @@ pub fn operations() -> String {
     for entry in CATALOGUE {
         let spec = entry.spec;
         let tool = spec.tool.map_or("–".into(), |tool| format!("`{}` ({})", tool.name, tool.set));
-        let routes: Vec<String> = spec.routes.iter().map(|route| format!("{} `{}`", route.method, route.path)).collect();
+        let routes: Vec<String> =
+            spec.routes.iter().map(|route| format!("{} `{}`", route.method, route.path)).collect();
         let routes = if routes.is_empty() { "Unix socket".into() } else { routes.join("<br>") };
         let rate = match spec.rate {
             Rate::Default => "calls",
@@ -65,15 +66,22 @@ pub fn operations() -> String {
     for entry in CATALOGUE {
         let _ = write!(page, "\n## {}\n\n{}\n", entry.spec.id, entry.spec.summary);
         let schema = super::tools::whole(entry);
-        let required: Vec<&str> =
-            schema.get("required").and_then(|list| list.as_array()).into_iter().flatten().filter_map(|one| one.as_str()).collect();
-        let Some(properties) = schema.get("properties").and_then(|map| map.as_object()).filter(|map| !map.is_empty()) else {
+        let required: Vec<&str> = schema
+            .get("required")
+            .and_then(|list| list.as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one.as_str())
+            .collect();
+        let Some(properties) = schema.get("properties").and_then(|map| map.as_object()).filter(|map| !map.is_empty())
+        else {
             continue;
         };
         page.push_str("\n| input | type | meaning |\n|---|---|---|\n");
         for (name, property) in properties {
             let kind = kind(property);
-            let meaning = property.get("description").and_then(|text| text.as_str()).unwrap_or_default().replace('\n', " ");
+            let meaning =
+                property.get("description").and_then(|text| text.as_str()).unwrap_or_default().replace('\n', " ");
             let star = if required.contains(&name.as_str()) { " (required)" } else { "" };
             let _ = writeln!(page, "| `{name}`{star} | {kind} | {} |", meaning.replace('|', "\\|"));
         }
@@ -83,7 +91,12 @@ pub fn operations() -> String {
 
 fn kind(property: &serde_json::Value) -> String {
     if let Some(words) = property.get("enum").and_then(|list| list.as_array()) {
-        return words.iter().filter_map(|word| word.as_str()).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" ");
+        return words
+            .iter()
+            .filter_map(|word| word.as_str())
+            .map(|word| format!("`{word}`"))
+            .collect::<Vec<_>>()
+            .join(" ");
     }
     match property.get("type").and_then(|kind| kind.as_str()) {
         Some("array") => format!("list of {}", property.get("items").map_or("any".into(), kind)),

@@ -32,7 +32,8 @@ pub fn input_schema(entry: &Entry) -> Map<String, Value> {
             properties.retain(|name, _| tool.listed.contains(&name.as_str()));
         }
         if entry.spec.effect != Effect::Read && properties.len() < LISTED {
-            let repeat = json!({"type": "string", "description": "Repeats with the same key and input do nothing again."});
+            let repeat =
+                json!({"type": "string", "description": "Repeats with the same key and input do nothing again."});
             properties.insert("idempotency_key".into(), repeat);
         }
     }
@@ -52,7 +53,10 @@ fn slim(schema: &mut Value) {
             if map.get("format").and_then(Value::as_str).is_some_and(|f| f != "date-time") {
                 map.remove("format");
             }
-            if map.get("default").is_some_and(|d| d.is_null() || d == &json!([]) || d == &json!({}) || d == &json!(false)) {
+            if map
+                .get("default")
+                .is_some_and(|d| d.is_null() || d == &json!([]) || d == &json!({}) || d == &json!(false))
+            {
                 map.remove("default");
             }
             optional(map);

@@ -19,16 +19,25 @@ pub(super) fn run(context: &Context<'_>, memory: args::Memory) -> Result<()> {
         MemoryVerb::Add(added) => add(&client, form, added),
         MemoryVerb::Get { which, owner } => get(&client, form, &which, owner),
         MemoryVerb::Search { query, tags, kinds, limit } => {
-            let question =
-                Input::default().with("query", query.join(" ")).list("tags_all", tags).list("kinds", kinds).maybe("limit", limit);
+            let question = Input::default()
+                .with("query", query.join(" "))
+                .list("tags_all", tags)
+                .list("kinds", kinds)
+                .maybe("limit", limit);
             found(form, &client.json("memory.search", &question.value())?)
         }
         MemoryVerb::List { prefix, tags, kind, part } => {
             let narrowed =
                 Input::default().maybe("prefix", prefix).list("tags_all", tags).maybe("kind", kind).part(part);
             let answer = client.json("memory.list", &narrowed.value())?;
-            let columns =
-                [("id", "/id"), ("key", "/key"), ("kind", "/kind"), ("access", "/access"), ("tags", "/tags"), ("updated", "/updated_at")];
+            let columns = [
+                ("id", "/id"),
+                ("key", "/key"),
+                ("kind", "/kind"),
+                ("access", "/access"),
+                ("tags", "/tags"),
+                ("updated", "/updated_at"),
+            ];
             page(form, &answer, &columns)
         }
         MemoryVerb::Forget { id } => {

@@ -1,10 +1,6 @@
 //! `guildhall up`: the server.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::Instant,
-};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use domain::audit::verify::verify_all;
 use serde_json::{Value, json};
@@ -39,7 +35,8 @@ pub(super) fn run(context: &Context<'_>, listen: Option<String>) -> Result<()> {
     directory::socket(&directory)?;
     log::start(&config.log);
     let first = if is_new { Some(installation::init(&directory, &config)?) } else { None };
-    let directory = directory.canonicalize().map_err(|error| Failure::internal("cannot find the data directory", error))?;
+    let directory =
+        directory.canonicalize().map_err(|error| Failure::internal("cannot find the data directory", error))?;
     let hall = compose::open(&directory, &config, posture::secrets(&directory)?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -12,7 +12,8 @@ pub(super) fn run(context: &Context<'_>, workspace: args::Workspace) -> Result<(
     match workspace.verb {
         WorkspaceVerb::List => {
             let answer = client.json("workspace.list", &Input::default().value())?;
-            let columns = [("slug", "/slug"), ("id", "/id"), ("status", "/status"), ("name", "/name"), ("made", "/created_at")];
+            let columns =
+                [("slug", "/slug"), ("id", "/id"), ("status", "/status"), ("name", "/name"), ("made", "/created_at")];
             page(context.form, &answer, &columns)
         }
         WorkspaceVerb::Add { slug, name } => {

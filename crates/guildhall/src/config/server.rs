@@ -76,7 +76,8 @@ impl Section for Server {
         }
         for origin in self.allowed_origins.iter().filter(|origin| !origin.contains('*')) {
             if !is_origin(origin) {
-                findings.push(Finding::new(format!("`server.allowed_origins`: `{origin}` is not scheme://host[:port]")));
+                findings
+                    .push(Finding::new(format!("`server.allowed_origins`: `{origin}` is not scheme://host[:port]")));
             }
         }
         for host in &self.allowed_hosts {

@@ -125,6 +125,11 @@ impl Running {
         self.ready["agent"]["api_key"].as_str().unwrap().to_owned()
     }
 
+    /// Sends a signal.
+    pub(crate) fn signal(&self, with: rustix::process::Signal) {
+        signal(self.pid(), with);
+    }
+
     /// Sends a signal and waits for the end.
     pub(crate) fn end(mut self, with: rustix::process::Signal) -> Ended {
         let child = self.child.take().unwrap();

@@ -36,7 +36,9 @@ fn nothing_that_is_stored_steers_the_terminal() {
     let (_parent, data) = directory();
     let _server = Running::start(&data);
     let stored = json_of(&data, &["memory", "add", "safe \u{9b}31m\u{202e} text\nsecond line", "--key", "odd"]);
-    for arguments in [&["memory", "get", "odd"][..], &["memory", "search", "safe text"], &["memory", "get", "odd", "--json"]] {
+    for arguments in
+        [&["memory", "get", "odd"][..], &["memory", "search", "safe text"], &["memory", "get", "odd", "--json"]]
+    {
         let ended = run(&data, arguments);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert!(!ended.stdout.contains(['\u{9b}', '\u{202e}']), "{ended:?}");

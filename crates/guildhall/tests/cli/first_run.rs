@@ -30,8 +30,9 @@ fn no_default_or_fallback_secret() {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
     let program = fs::read(env!("CARGO_BIN_EXE_guildhall")).unwrap();
+    let program = String::from_utf8_lossy(&program);
     for secret in ["dev-secret-key", "change_me", "changeme", "<generate", "dev-key-do-not"] {
-        assert!(!program.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()), "{secret}");
+        assert!(!program.contains(secret), "{secret}");
     }
     let other = directory();
     json_of(&other.1, &["init"]);
@@ -80,7 +81,8 @@ fn the_first_run_shows_the_key_and_every_client_once() {
     let mut server = command(&data, &["up", "--listen", "127.0.0.1:0"]);
     server.env("GUILDHALL__LOG__FORMAT", "json");
     let running = binary::first_words(server, "Proved on this machine");
-    for part in ["ghk_", "claude mcp add", ".cursor/mcp.json", ".vscode/mcp.json", "[mcp_servers.guildhall]", "httpUrl"] {
+    for part in ["ghk_", "claude mcp add", ".cursor/mcp.json", ".vscode/mcp.json", "[mcp_servers.guildhall]", "httpUrl"]
+    {
         assert!(running.stdout.contains(part), "{part}: {running:?}");
     }
     assert_eq!(running.code, Some(0), "{running:?}");
@@ -114,7 +116,7 @@ fn killed_at_any_moment_it_can_be_initialised_or_is_initialised() {
         let (_parent, data) = directory();
         let mut child = command(&data, &["init"]).stdout(std::process::Stdio::null()).spawn().unwrap();
         let began = std::time::Instant::now();
-        while began.elapsed() < std::time::Duration::from_millis(step * 4) {
+        while began.elapsed() < std::time::Duration::from_millis(step * 10) {
             std::hint::spin_loop();
         }
         child.kill().unwrap();

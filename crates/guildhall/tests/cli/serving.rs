@@ -41,6 +41,33 @@ fn signals_end_it_in_order() {
 }
 
 #[test]
+fn a_second_signal_ends_it_at_once() {
+    use std::io::Write as _;
+    let (_parent, data) = directory();
+    let server = Running::start(&data);
+    let listen = server.ready["listen"].as_str().unwrap().to_owned();
+    let mut slow = std::net::TcpStream::connect(&listen).unwrap();
+    let head = format!(
+        "POST /api/v1/memories HTTP/1.1\r\nHost: {listen}\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{",
+        server.key()
+    );
+    slow.write_all(head.as_bytes()).unwrap();
+    // The server has read the head once it answers a call that came later.
+    assert_eq!(server.http("GET", "/health", None, &Value::Null).0, 200);
+    server.signal(Signal::TERM);
+    let began = std::time::Instant::now();
+    while std::net::TcpStream::connect(&listen).is_ok() {
+        assert!(began.elapsed().as_secs() < 5, "it goes on accepting");
+        std::thread::yield_now();
+    }
+    let ended = server.end(Signal::INT);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(began.elapsed().as_secs() < 5, "it waited for the call in flight");
+    assert_eq!(json_of(&data, &["audit", "verify"])["ok"], true);
+}
+
+#[test]
 fn auth_cannot_be_switched_off() {
     let (_parent, data) = directory();
     let mut up = command(&data, &["up", "--listen", "127.0.0.1:0", "--json"]);
@@ -51,7 +78,9 @@ fn auth_cannot_be_switched_off() {
         up.env("ENVIRONMENT", "development").env("NODE_ENV", "test");
         up
     });
-    for (method, path) in [("GET", "/api/v1/memories"), ("GET", "/api/v1/whoami"), ("POST", "/mcp"), ("GET", "/metrics")] {
+    for (method, path) in
+        [("GET", "/api/v1/memories"), ("GET", "/api/v1/whoami"), ("POST", "/mcp"), ("GET", "/metrics")]
+    {
         assert_eq!(server.http(method, path, None, &json!({})).0, 401, "{method} {path}");
         let wrong = Some("ghk_0000000000000000000000000000000000000000000_000000");
         assert_eq!(server.http(method, path, wrong, &json!({})).0, 401, "{method} {path}");

@@ -58,9 +58,8 @@ pub(super) fn check_media(headers: &mut HeaderMap) -> Result<(), Error> {
             !refused && (essence == media || essence == group || essence == "*/*")
         })
     };
-    if !ranges.is_empty()
-        && !(allows("application/json", "application/*") && allows("text/event-stream", "text/*"))
-    {
+    let fits = allows("application/json", "application/*") && allows("text/event-stream", "text/*");
+    if !ranges.is_empty() && !fits {
         return Err(Error::new(Code::NotAcceptable, "`Accept` must allow application/json and text/event-stream"));
     }
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));

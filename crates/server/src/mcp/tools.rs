@@ -46,11 +46,14 @@ impl Asked {
     }
 }
 
+/// What a list depends on: permissions and toolsets.
+type Listed = (u64, Vec<String>);
+
 /// Every tool, and the lists rendered so far.
 pub(super) struct Toolsets {
     product: Vec<(&'static Entry, &'static str, Tool)>,
     extension: Vec<Tool>,
-    lists: Mutex<HashMap<(u64, Vec<String>), Arc<Vec<Tool>>>>,
+    lists: Mutex<HashMap<Listed, Arc<Vec<Tool>>>>,
 }
 
 fn annotations(effect: Effect) -> ToolAnnotations {

@@ -114,18 +114,12 @@ macro_rules! listing {
     };
 }
 
-const OWN_UPDATED: &str = listing!(
-    "owner = $2",
-    " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15"
-);
-const OWN_CREATED: &str = listing!(
-    "owner = $2",
-    " AND (created_at, id) < ($13, $14) ORDER BY created_at DESC, id DESC LIMIT $15"
-);
-const OWN_KEY: &str = listing!(
-    "owner = $2",
-    " AND (COALESCE(key, ''), id) > ($13, $14) ORDER BY COALESCE(key, ''), id LIMIT $15"
-);
+const OWN_UPDATED: &str =
+    listing!("owner = $2", " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15");
+const OWN_CREATED: &str =
+    listing!("owner = $2", " AND (created_at, id) < ($13, $14) ORDER BY created_at DESC, id DESC LIMIT $15");
+const OWN_KEY: &str =
+    listing!("owner = $2", " AND (COALESCE(key, ''), id) > ($13, $14) ORDER BY COALESCE(key, ''), id LIMIT $15");
 const PUBLIC_UPDATED: &str = listing!(
     "owner <> $2 AND access = 'public'",
     " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15"
