@@ -143,7 +143,7 @@ fn refused(problem: &Map<String, Value>) -> Failure {
     if hints.is_empty() {
         hints.push(format!("`guildhall explain {code}` tells more"));
     }
-    Failure { exit, reasons: vec![reason], hints, code: Some(code) }
+    Failure { exit, reasons: vec![reason], hints }
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub(crate) struct Hall {
 
 /// Reach across workspaces, for the start of a server.
 pub(crate) fn everything(reason: &'static str) -> Everything {
+    #[expect(clippy::disallowed_methods, reason = "no caller exists yet while an installation is made or opened")]
     Everything::because(reason)
 }
 

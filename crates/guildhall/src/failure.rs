@@ -36,14 +36,12 @@ pub(crate) struct Failure {
     pub(crate) reasons: Vec<String>,
     /// What to do, one line each.
     pub(crate) hints: Vec<String>,
-    /// The error code, when an operation answered one.
-    pub(crate) code: Option<String>,
 }
 
 impl Failure {
     /// A failure for one reason.
     pub(crate) fn new(exit: u8, reason: impl Into<String>) -> Self {
-        Self { exit, reasons: vec![reason.into()], hints: Vec::new(), code: None }
+        Self { exit, reasons: vec![reason.into()], hints: Vec::new() }
     }
 
     /// A mistake in how the command was called.
@@ -75,7 +73,6 @@ impl From<domain::Error> for Failure {
             exit: fault.code.exit(),
             reasons: vec![reason],
             hints: fault.hint.iter().map(ToString::to_string).collect(),
-            code: Some(fault.code.as_str().to_owned()),
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) const fn steers(character: char) -> bool {
 
 /// The text on one line, with every steering character shown as `\u{..}`.
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
-    escaped(text, |character| steers(character), |character| format!("\\u{{{:x}}}", u32::from(character)))
+    escaped(text, steers, |character| format!("\\u{{{:x}}}", u32::from(character)))
 }
 
 /// The text with its line ends and tabs, every other steering character shown as `\u{..}`.

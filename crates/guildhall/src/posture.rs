@@ -50,7 +50,7 @@ pub(crate) fn refuse(findings: Vec<Finding>) -> Result<()> {
 }
 
 fn refusal(findings: Vec<Finding>) -> Failure {
-    let mut failure = Failure { exit: exit::UNSAFE, reasons: Vec::new(), hints: Vec::new(), code: None };
+    let mut failure = Failure { exit: exit::UNSAFE, reasons: Vec::new(), hints: Vec::new() };
     for finding in findings {
         failure.reasons.push(format!("refused to start: {}", finding.reason));
         failure.hints.extend(finding.hint.filter(|hint| !failure.hints.contains(hint)));

@@ -9,7 +9,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use ::http::{HeaderValue, Request, StatusCode, header};
 use axum::{Router, body::Body, response::Response, routing::post};
 use bytes::Bytes;
-use domain::{Error, Gate, access::Via};
+use domain::{Code, Error, Gate, access::Via};
 use futures::FutureExt as _;
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
@@ -17,12 +17,14 @@ use rmcp::transport::streamable_http_server::{
 
 mod call;
 mod extension;
+mod failure;
 mod front;
 mod handler;
 mod rpc;
 mod tools;
 
 pub use extension::{Answer, Extension, principal_of};
+use failure::Failed;
 use handler::Handler;
 
 use crate::http::{
@@ -34,11 +36,13 @@ use crate::http::{
 /// The MCP endpoint's state.
 struct Endpoint {
     gate: Gate,
+    has_extension: bool,
     rmcp: StreamableHttpService<Handler, NeverSessionManager>,
 }
 
 /// `POST /mcp`.
 pub(crate) fn router(gate: Gate, extension: Option<Arc<dyn Extension>>) -> Router {
+    let has_extension = extension.is_some();
     let handler = Handler::new(gate.clone(), extension);
     // Host, Origin, Accept, size and JSON are judged before rmcp; its own lists would only say the same less exactly.
     let config = StreamableHttpServerConfig::default()
@@ -47,7 +51,7 @@ pub(crate) fn router(gate: Gate, extension: Option<Arc<dyn Extension>>) -> Route
         .disable_allowed_hosts()
         .with_max_request_body_bytes(body::MAX_BYTES);
     let rmcp = StreamableHttpService::new(move || Ok(handler.clone()), Arc::default(), config);
-    let endpoint = Arc::new(Endpoint { gate, rmcp });
+    let endpoint = Arc::new(Endpoint { gate, has_extension, rmcp });
     Router::new().route("/mcp", post(move |request: Request<Body>| Arc::clone(&endpoint).answer(request)))
 }
 
@@ -72,7 +76,7 @@ impl Endpoint {
             return Err(front::Refusal::Problem(error));
         }
         front::check_media(&mut head.headers)?;
-        let asked = tools::Asked::parse(head.uri.query())?;
+        let asked = tools::Asked::parse(head.uri.query(), self.has_extension)?;
         let bytes = body::read(body).await?;
         let message = match front::read(&head.headers, &bytes) {
             Ok(message) => message,
@@ -86,6 +90,10 @@ impl Endpoint {
             return Ok(call::answer(&self.gate, &caller, &message, call, id).await);
         }
         self.gate.count(&caller)?;
+        if message.is_listen() {
+            // The stream takes its own place when it begins, which is too late to refuse it with a status.
+            drop(self.gate.listen(&caller)?);
+        }
         drop(message);
         head.extensions.insert(caller);
         head.extensions.insert(asked);
@@ -93,8 +101,13 @@ impl Endpoint {
     }
 
     async fn through_rmcp(&self, request: Request<Bytes>) -> Response {
-        let request = request.map(http_body_util::Full::new);
+        let failed = Failed::default();
+        let mut request = request.map(http_body_util::Full::new);
+        request.extensions_mut().insert(failed.clone());
         let (mut head, body) = self.rmcp.handle(request).await.into_parts();
+        if failed.is_noted() && head.status == StatusCode::OK {
+            head.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
         head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         Response::from_parts(head, Body::new(body))
     }
@@ -111,8 +124,11 @@ fn json(status: StatusCode, text: String) -> Response {
 impl front::Refusal {
     fn response(self, id: &RequestId) -> Response {
         match self {
+            Self::Problem(error) if error.code() == Code::RateLimited => rpc::limited(&error, id),
             Self::Problem(error) => problem::response(&error, id),
-            Self::Rpc { status, id, code, message, data } => json(status, rpc::error(id.as_deref(), code, &message, data)),
+            Self::Rpc { status, id, code, message, data } => {
+                json(status, rpc::error(id.as_deref(), code, &message, data))
+            }
         }
     }
 }

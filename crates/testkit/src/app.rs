@@ -35,6 +35,7 @@ pub struct TestApp {
     pub gate: Gate,
     network: Client,
     socket: Client,
+    store: Store,
     directory: TempDir,
     stop: CancellationToken,
     servers: Vec<JoinHandle<()>>,
@@ -80,7 +81,7 @@ impl TestApp {
         let secrets = Secrets { audit: AuditKey::new(&[1; 32]), cursor: TagKey::derive(&[2; 32], "cursor").unwrap() };
         let parts =
             (clock.clone() as Arc<dyn types::Clock>, Arc::new(SystemRandom::new()) as Arc<dyn security::Random>);
-        let app = App::new(store, parts, secrets, settings, home).unwrap();
+        let app = App::new(store.clone(), parts, secrets, settings, home).unwrap();
         let gate = Gate::new(app);
         let loopback = server::Settings { loopback: true, ..server::Settings::default() };
         let faces = server::Faces::new(gate.clone(), loopback);
@@ -100,7 +101,7 @@ impl TestApp {
                 async move { server::serve_socket(unix, faces, uid, stop).await.unwrap() }
             }),
         ];
-        Self { clock, gate, network: Client::Network(address), socket: Client::Socket(path), directory, stop, servers }
+        Self { store, clock, gate, network: Client::Network(address), socket: Client::Socket(path), directory, stop, servers }
     }
 
     /// The data directory.
@@ -216,6 +217,15 @@ impl TestApp {
             }
         }
         false
+    }
+
+    /// Changes the database behind the server's back; how many rows.
+    ///
+    /// # Panics
+    /// When the statement fails.
+    pub async fn tamper(&self, sql: &'static str) -> u64 {
+        let changed = self.store.write(move |tx| Ok::<_, store::Error>(Verdict::Done(tx.change(sql, &[])?)));
+        changed.await.unwrap()
     }
 
     /// How long something takes, in microseconds.

@@ -38,6 +38,7 @@ struct Directory(PathBuf);
 pub(super) fn build(repo: &Repo) -> Result<PathBuf> {
     let arguments = [
         "build",
+        "--locked",
         "--package",
         "guildhall",
         "--features",

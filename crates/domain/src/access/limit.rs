@@ -244,7 +244,7 @@ mod tests {
         assert!(wait.fault().retry_after_secs.unwrap() <= 60);
     }
 
-    // contract: attacks A25
+    // attack A25
     #[test]
     fn a_million_addresses_do_not_fill_the_memory() {
         let limits = Limits::default();

@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context<'_>, verb: &ConfigVerb) -> Result<()> {
             }
             let hints = findings.iter().filter_map(|finding| finding.hint.clone()).collect();
             let reasons = findings.into_iter().map(|finding| finding.reason).collect();
-            Err(Failure { exit: exit::FINDING, reasons, hints, code: None })
+            Err(Failure { exit: exit::FINDING, reasons, hints })
         }
     }
 }

@@ -66,7 +66,7 @@ fn check_chains(runtime: &Runtime, hall: &Hall) -> Result<()> {
         return Ok(());
     }
     let hint = "`guildhall audit verify` tells more; put back a database and an audit key that belong together";
-    Err(Failure { exit: exit::UNSAFE, reasons: broken, hints: vec![hint.to_owned()], code: None })
+    Err(Failure { exit: exit::UNSAFE, reasons: broken, hints: vec![hint.to_owned()] })
 }
 
 /// One start of a server.
@@ -85,11 +85,10 @@ impl Start<'_> {
         let addresses = Addresses::of(self.config, Some(serving.address()));
         let greeted = self.greet(hall, &addresses, &serving).await;
         // A server that could not prove itself stops in the same orderly way.
-        let waited = match greeted {
+        match greeted {
             Ok(()) => serving.until(signals, Arc::clone(&hall.app)).await,
             Err(failure) => serving.stop(signals, Arc::clone(&hall.app)).await.and(Err(failure)),
-        };
-        waited
+        }
     }
 
     async fn greet(&self, hall: &Hall, addresses: &Addresses, serving: &Serving) -> Result<()> {

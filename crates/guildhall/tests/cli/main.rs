@@ -1,4 +1,5 @@
 //! The built binary, used as an operator uses it.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod binary;
 mod commands;

@@ -28,6 +28,9 @@ const MODERN_TAIL: &str = concat!(
     "\"}}"
 );
 
+/// The domain's limit on calls at once, which no tool's result could explain: the client has to hold back, not the model.
+const IN_FLIGHT: &str = "calls-in-flight";
+
 /// Runs a call and writes its answer.
 pub(super) async fn answer(
     gate: &Gate,
@@ -45,7 +48,12 @@ pub(super) async fn answer(
         Ok(Reply::Document { body, .. }) => (Value::String(body), None),
         Ok(Reply::Nothing) => (Value::Object(Map::new()), None),
         Err(error) => match error.code() {
-            Code::Internal | Code::Unavailable | Code::Overloaded => return rpc::internal(Some(call.id), &error, request),
+            Code::Internal | Code::Unavailable | Code::Overloaded => {
+                return rpc::internal(Some(call.id), &error, request);
+            }
+            Code::RateLimited if error.fault().limit.is_some_and(|limit| limit.name == IN_FLIGHT) => {
+                return rpc::limited(&error, request);
+            }
             _ => (failure(&error), Some(error)),
         },
     };

@@ -5,12 +5,8 @@ use std::borrow::Cow;
 
 use ::http::{HeaderMap, HeaderValue, StatusCode, header};
 use base64::Engine as _;
-use domain::{
-    Code, Error,
-    catalogue,
-    operation::Entry,
-};
-use serde::Deserialize;
+use domain::{Code, Error, catalogue, operation::Entry};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json, value::RawValue};
 
 use super::rpc;
@@ -20,9 +16,21 @@ use crate::http::body;
 pub(super) const VERSIONS: [&str; 5] = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 /// The revision without `initialize` and sessions.
 const MODERN: &str = "2026-07-28";
-/// Methods that the modern revision dropped.
-const REMOVED: [&str; 5] =
-    ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
+/// Methods of every revision.
+const METHODS: [&str; 8] = [
+    "tools/list",
+    "tools/call",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+    "prompts/list",
+    "prompts/get",
+    "completion/complete",
+];
+/// Methods that the modern revision brought.
+const ADDED: [&str; 2] = ["server/discover", "subscriptions/listen"];
+/// Methods that it dropped.
+const REMOVED: [&str; 5] = ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
 
 /// Why a request goes no further.
 pub(super) enum Refusal {
@@ -59,7 +67,7 @@ pub(super) fn check_media(headers: &mut HeaderMap) -> Result<(), Error> {
         })
     };
     let fits = allows("application/json", "application/*") && allows("text/event-stream", "text/*");
-    if !ranges.is_empty() && !fits {
+    if !(ranges.is_empty() || fits) {
         return Err(Error::new(Code::NotAcceptable, "`Accept` must allow application/json and text/event-stream"));
     }
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
@@ -71,12 +79,18 @@ pub(super) fn check_media(headers: &mut HeaderMap) -> Result<(), Error> {
 struct Envelope<'a> {
     #[serde(borrow)]
     jsonrpc: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    /// `Some` for null too, which no id may be.
+    #[serde(borrow, default, deserialize_with = "present")]
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     method: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     params: Option<&'a RawValue>,
+}
+
+/// A member that is there, whatever it is.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// The parameters that the front looks at.
@@ -84,22 +98,33 @@ struct Envelope<'a> {
 #[serde(default)]
 struct Params<'a> {
     #[serde(rename = "_meta", borrow)]
-    meta: Option<Meta<'a>>,
+    meta: Option<&'a RawValue>,
     #[serde(borrow)]
     name: Option<Cow<'a, str>>,
     #[serde(borrow)]
     uri: Option<Cow<'a, str>>,
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,
+    #[serde(borrow)]
+    cursor: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Meta<'a> {
     #[serde(rename = "io.modelcontextprotocol/protocolVersion", borrow)]
-    version: Option<Cow<'a, str>>,
+    version: Option<&'a RawValue>,
     #[serde(rename = "io.modelcontextprotocol/clientCapabilities", borrow)]
     capabilities: Option<&'a RawValue>,
+}
+
+fn is_object(raw: &RawValue) -> bool {
+    raw.get().starts_with('{')
+}
+
+/// What an object holds; `None` for anything else, also for an array, which would be read as members in order.
+fn members<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    is_object(raw).then(|| serde_json::from_str(raw.get()).ok()).flatten()
 }
 
 /// A message that was read and whose headers agree with it.
@@ -111,6 +136,7 @@ pub(super) struct Message<'a> {
     pub(super) is_modern: bool,
     method: Cow<'a, str>,
     params: Params<'a>,
+    meta: Meta<'a>,
 }
 
 /// A call of one of the product's tools.
@@ -128,6 +154,11 @@ impl Message<'_> {
         let entry = catalogue::by_tool(name).filter(|_| self.method == "tools/call")?;
         Some(ProductCall { entry, id, arguments: self.params.arguments })
     }
+
+    /// Whether it opens a stream of notifications.
+    pub(super) fn is_listen(&self) -> bool {
+        self.id.is_some() && self.method == "subscriptions/listen"
+    }
 }
 
 /// Reads a message and checks what belongs to its era.
@@ -144,20 +175,27 @@ pub(super) fn read<'a>(headers: &HeaderMap, bytes: &'a [u8]) -> Result<Message<'
     let Some(method) = envelope.method else {
         return Err(bad(None, rpc::INVALID_REQUEST, "a request or notification has a method"));
     };
-    let params = match envelope.params.map(|raw| serde_json::from_str::<Params<'a>>(raw.get())).transpose() {
-        Ok(params) => params.unwrap_or_default(),
-        Err(_) => return Err(invalid_params(id)),
+    let params = match envelope.params.map(members::<Params<'a>>) {
+        None => Params::default(),
+        Some(Some(params)) => params,
+        Some(None) => return Err(invalid_params(id)),
     };
-    let mut message = Message { id, is_modern: false, method, params };
     let version = version_header(headers, id)?;
-    message.is_modern = message.meta_version().is_some()
-        || version.is_some_and(|version| version == MODERN || !VERSIONS.contains(&version));
-    if message.is_modern {
+    let declares_modern = version.is_some_and(|version| version == MODERN || !VERSIONS.contains(&version));
+    let meta = match params.meta.map(members::<Meta<'a>>) {
+        Some(Some(meta)) => meta,
+        // What the modern revision asks for is then missing.
+        Some(None) if !declares_modern => return Err(invalid_params(id)),
+        Some(None) | None => Meta::default(),
+    };
+    let is_modern = declares_modern || meta.version.is_some();
+    let message = Message { id, is_modern, method, params, meta };
+    if is_modern {
         message.check_modern(headers, version)?;
+    } else {
+        message.check_method(StatusCode::OK, &REMOVED)?;
     }
-    if message.method == "tools/call" && (message.params.name.is_none() || !message.has_object_arguments()) {
-        return Err(invalid_params(id));
-    }
+    message.check_params()?;
     Ok(message)
 }
 
@@ -188,7 +226,7 @@ fn invalid_params(id: Option<&str>) -> Refusal {
 fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, ()> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next() else { return Ok(None) };
-    if values.any(|other| other != first) {
+    if values.next().is_some() {
         return Err(());
     }
     first.to_str().map(|text| Some(text.trim())).map_err(|_| ())
@@ -200,12 +238,30 @@ fn version_header<'h>(headers: &'h HeaderMap, id: Option<&str>) -> Result<Option
 }
 
 impl Message<'_> {
-    fn meta_version(&self) -> Option<&str> {
-        self.params.meta.as_ref().and_then(|meta| meta.version.as_deref())
+    fn meta_version(&self) -> Option<Cow<'_, str>> {
+        let text = self.meta.version?.get();
+        let plain = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'))?;
+        if plain.contains('\\') { serde_json::from_str(text).ok() } else { Some(Cow::Borrowed(plain)) }
     }
 
-    fn has_object_arguments(&self) -> bool {
-        self.params.arguments.is_none_or(|raw| raw.get().starts_with('{'))
+    /// Parameters that methods share; rmcp ignores cursors it does not understand, and we never gave any out.
+    fn check_params(&self) -> Result<(), Refusal> {
+        let params = &self.params;
+        let is_fit = match self.method.as_ref() {
+            "tools/call" => params.name.is_some() && params.arguments.is_none_or(is_object),
+            method => params.cursor.is_none() || !method.ends_with("/list"),
+        };
+        if is_fit { Ok(()) } else { Err(invalid_params(self.id)) }
+    }
+
+    /// Whether a request's method is one of every revision or one of these.
+    fn check_method(&self, status: StatusCode, further: &[&str]) -> Result<(), Refusal> {
+        let method = self.method.as_ref();
+        if self.id.is_none() || METHODS.contains(&method) || further.contains(&method) {
+            return Ok(());
+        }
+        let (id, code) = (self.id.map(str::to_owned), rpc::METHOD_NOT_FOUND);
+        Err(Refusal::Rpc { status, id, code, message: "there is no such method in this revision".into(), data: None })
     }
 
     fn check_modern(&self, headers: &HeaderMap, header: Option<&str>) -> Result<(), Refusal> {
@@ -217,15 +273,14 @@ impl Message<'_> {
             message: "this protocol version is not served".into(),
             data: Some(json!({ "supported": VERSIONS, "requested": version })),
         };
-        if self.id.is_some() && REMOVED.contains(&self.method.as_ref()) {
-            let message = format!("{} is not part of {MODERN}", self.method).into();
-            let (id, code) = (id.map(str::to_owned), rpc::METHOD_NOT_FOUND);
-            return Err(Refusal::Rpc { status: StatusCode::NOT_FOUND, id, code, message, data: None });
+        let declared = self.meta_version();
+        // What methods an unknown revision has is not known either.
+        if declared.as_deref().or(header).is_none_or(|version| VERSIONS.contains(&version)) {
+            self.check_method(StatusCode::NOT_FOUND, &ADDED)?;
         }
-        let meta = self.params.meta.as_ref();
-        let version = match (header, self.meta_version()) {
+        let version = match (header, declared.as_deref()) {
             (Some(header), None) if !VERSIONS.contains(&header) => return Err(unknown(header)),
-            (_, None) if self.id.is_none() => header.unwrap_or(MODERN),
+            (_, None) if id.is_none() => header.unwrap_or(MODERN),
             (_, None) => return Err(bad(id, rpc::INVALID_PARAMS, "`_meta` lacks the protocol version")),
             (None, Some(_)) => return Err(bad(id, rpc::HEADER_MISMATCH, "the header MCP-Protocol-Version is missing")),
             (Some(header), Some(version)) if header != version => {
@@ -236,7 +291,7 @@ impl Message<'_> {
         if !VERSIONS.contains(&version) {
             return Err(unknown(version));
         }
-        if self.id.is_some() && !meta.is_some_and(|meta| meta.capabilities.is_some_and(|raw| raw.get().starts_with('{'))) {
+        if id.is_some() && !self.meta.capabilities.is_some_and(is_object) {
             return Err(bad(id, rpc::INVALID_PARAMS, "`_meta` lacks the client's capabilities"));
         }
         self.check_names(headers)

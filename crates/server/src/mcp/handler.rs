@@ -1,8 +1,9 @@
 //! The methods that rmcp dispatches: discovery, lists, subscriptions, and whatever an extension adds.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc};
 
 use domain::{Gate, access::Caller};
+use futures::{FutureExt as _, future::BoxFuture};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -18,6 +19,7 @@ use serde_json::json;
 
 use super::{
     Answer, Extension,
+    failure::Failure,
     tools::{Asked, Toolsets},
 };
 
@@ -35,24 +37,6 @@ static VERSIONS: [ProtocolVersion; 5] = [
     ProtocolVersion::V_2025_03_26,
     ProtocolVersion::V_2024_11_05,
 ];
-/// Methods we serve: one of these that reaches us as unknown had parameters that do not fit.
-const SERVED: [&str; 14] = [
-    "server/discover",
-    "initialize",
-    "tools/list",
-    "tools/call",
-    "resources/list",
-    "resources/templates/list",
-    "resources/read",
-    "resources/subscribe",
-    "resources/unsubscribe",
-    "prompts/list",
-    "prompts/get",
-    "completion/complete",
-    "subscriptions/listen",
-    "logging/setLevel",
-];
-
 /// The handler; cloning is cheap.
 #[derive(Clone)]
 pub(super) struct Handler(Arc<Inner>);
@@ -115,8 +99,25 @@ fn parts(context: &RequestContext<RoleServer>) -> Option<(&Caller, &Asked)> {
     Some((parts.extensions.get()?, parts.extensions.get()?))
 }
 
-fn found<T>(answer: Option<Answer<T>>, kind: &str) -> Result<T, ErrorData> {
-    answer.flatten().unwrap_or_else(|| Err(ErrorData::invalid_params(format!("unknown {kind}"), None)))
+/// What an extension answers; its panic is a failure of ours, which rmcp would leave without any answer.
+async fn found<T>(
+    asked: Option<BoxFuture<'_, Answer<T>>>,
+    unknown: impl FnOnce() -> ErrorData,
+    failure: Failure,
+) -> Result<T, ErrorData> {
+    let Some(asked) = asked else { return Err(unknown()) };
+    match AssertUnwindSafe(asked).catch_unwind().await {
+        Ok(answer) => answer.unwrap_or_else(|| Err(unknown())),
+        Err(_) => Err(failure.note()),
+    }
+}
+
+fn unknown(kind: &str) -> ErrorData {
+    ErrorData::invalid_params(format!("unknown {kind}"), None)
+}
+
+fn no_resource(uri: &str) -> ErrorData {
+    ErrorData::resource_not_found("resource not found", Some(json!({ "uri": uri })))
 }
 
 /// Lists depend on the caller's rights and hold for a minute; older revisions have neither hint.
@@ -165,12 +166,9 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let meta = self.meta(&context);
-        let answer = match self.extension() {
-            Some(extension) => Some(extension.call_tool(request, context).await),
-            None => None,
-        };
-        let mut response = found(answer, "tool")?;
+        let (meta, failure) = (self.meta(&context), Failure::of(&context));
+        let asked = self.extension().map(|one| one.call_tool(request, context));
+        let mut response = found(asked, || unknown("tool"), failure).await?;
         match &mut response {
             CallToolResponse::Complete(result) => result.meta = meta,
             CallToolResponse::InputRequired(result) => result.meta = meta,
@@ -193,12 +191,9 @@ impl ServerHandler for Handler {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let meta = self.meta(&context);
-        let answer = match self.extension() {
-            Some(extension) => Some(extension.get_prompt(request, context).await),
-            None => None,
-        };
-        let mut response = found(answer, "prompt")?;
+        let (meta, failure) = (self.meta(&context), Failure::of(&context));
+        let asked = self.extension().map(|one| one.get_prompt(request, context));
+        let mut response = found(asked, || unknown("prompt"), failure).await?;
         match &mut response {
             GetPromptResponse::Complete(result) => result.meta = meta,
             GetPromptResponse::InputRequired(result) => result.meta = meta,
@@ -230,13 +225,9 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let (uri, meta) = (request.uri.clone(), self.meta(&context));
-        let answer = match self.extension() {
-            Some(extension) => extension.read_resource(request, context).await,
-            None => None,
-        };
-        let not_found = || ErrorData::resource_not_found("resource not found", Some(json!({ "uri": uri })));
-        let mut response = answer.ok_or_else(not_found)??;
+        let (uri, meta, failure) = (request.uri.clone(), self.meta(&context), Failure::of(&context));
+        let asked = self.extension().map(|one| one.read_resource(request, context));
+        let mut response = found(asked, || no_resource(&uri), failure).await?;
         if let ReadResourceResponse::Complete(result) = &mut response {
             result.meta = meta;
         }
@@ -248,12 +239,9 @@ impl ServerHandler for Handler {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let meta = self.meta(&context);
-        let answer = match self.extension() {
-            Some(extension) => Some(extension.complete(request, context).await),
-            None => None,
-        };
-        let mut result = found(answer, "reference")?;
+        let (meta, failure) = (self.meta(&context), Failure::of(&context));
+        let asked = self.extension().map(|one| one.complete(request, context));
+        let mut result = found(asked, || unknown("reference"), failure).await?;
         result.meta = meta;
         Ok(result)
     }
@@ -293,11 +281,7 @@ impl ServerHandler for Handler {
         Ok(())
     }
 
-    async fn subscribe(
-        &self,
-        request: SubscribeRequestParams,
-        _: RequestContext<RoleServer>,
-    ) -> Result<(), ErrorData> {
+    async fn subscribe(&self, request: SubscribeRequestParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
         known(self.extension(), &request.uri)
     }
 
@@ -320,19 +304,17 @@ impl ServerHandler for Handler {
 
     async fn on_custom_request(
         &self,
-        request: CustomRequest,
+        _: CustomRequest,
         _: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        if SERVED.contains(&request.method.as_str()) {
-            return Err(ErrorData::invalid_params("the parameters do not fit the method", None));
-        }
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "there is no such method", None))
+        // The front let only our methods pass, so what rmcp took for an unknown one had parameters that do not fit.
+        Err(ErrorData::invalid_params("the parameters do not fit the method", None))
     }
 }
 
 fn known(extension: Option<&Arc<dyn Extension>>, uri: &str) -> Result<(), ErrorData> {
     match extension {
         Some(extension) if extension.has_resource(uri) => Ok(()),
-        _ => Err(ErrorData::resource_not_found("resource not found", Some(json!({ "uri": uri })))),
+        _ => Err(no_resource(uri)),
     }
 }

@@ -18,6 +18,8 @@ pub(super) const METHOD_NOT_FOUND: i64 = -32_601;
 pub(super) const INVALID_PARAMS: i64 = -32_602;
 /// A fault of ours.
 pub(super) const INTERNAL_ERROR: i64 = -32_603;
+/// Refused for now (of the codes that JSON-RPC leaves to servers).
+pub(super) const LIMITED: i64 = -32_000;
 /// Headers that are missing or differ from the body (SEP-2243).
 pub(super) const HEADER_MISMATCH: i64 = -32_020;
 /// A protocol revision we do not speak.
@@ -46,6 +48,16 @@ pub(super) fn internal(id: Option<&str>, failure: &Error, request: &RequestId) -
     let status = StatusCode::from_u16(fault.code.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let data = json!({ "code": fault.code.as_str(), "request_id": request.as_str() });
     let mut response = json(status, error(id, INTERNAL_ERROR, &fault.detail, Some(data)));
+    problem::decorate(response.headers_mut(), failure);
+    response
+}
+
+/// Too much at once, or too often: without the request's id, for it may never have been read.
+pub(super) fn limited(failure: &Error, request: &RequestId) -> Response {
+    let mut data = problem::members(failure);
+    data.insert("request_id".into(), request.as_str().into());
+    let text = error(None, LIMITED, &failure.fault().detail, Some(Value::Object(data)));
+    let mut response = json(StatusCode::TOO_MANY_REQUESTS, text);
     problem::decorate(response.headers_mut(), failure);
     response
 }

@@ -27,7 +27,7 @@ pub(super) struct Asked(Option<Vec<String>>);
 
 impl Asked {
     /// `?toolsets=a,b`; unknown names and other parameters are refused.
-    pub(super) fn parse(query: Option<&str>) -> Result<Self> {
+    pub(super) fn parse(query: Option<&str>, has_extension: bool) -> Result<Self> {
         let mut asked = None;
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if name != "toolsets" || asked.is_some() {
@@ -35,7 +35,7 @@ impl Asked {
             }
             let names: Vec<String> = value.split(',').map(str::to_owned).collect();
             for name in &names {
-                if !catalogue::is_toolset(name) && name != CONFORMANCE {
+                if !(catalogue::is_toolset(name) || has_extension && name == CONFORMANCE) {
                     return Err(Error::invalid("toolsets", format!("there is no toolset `{name}`"))
                         .hint(format!("choose from {}, all", TOOLSETS.join(", "))));
                 }

@@ -1,7 +1,9 @@
 //! Tests through the mounted server: real sockets, real keys, the real store.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failing step of a test ends the test")]
 
+mod attacks;
 mod catalogue;
 mod identity;
+mod mcp;
 mod memory;
 mod recall;

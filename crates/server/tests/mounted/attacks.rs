@@ -1,0 +1,10 @@
+//! One test for each row of contract attacks.md §2 that has something to attack.
+
+mod access;
+mod bodies;
+pub(crate) mod hall;
+mod http;
+mod limits;
+mod queries;
+mod secrets;
+mod tools;
