@@ -1,8 +1,54 @@
-//! Cursors: a place in a list that the client carries for us, bound to the caller, the operation and the list's filters.
+//! Pages and their cursors: a place in a list that the client carries for us, bound to the caller, the operation and the
+//! list's filters.
+
+use std::fmt::Debug;
 
 use security::tag;
+use types::Page;
 
-use crate::{App, Code, Error, Result, access::Known, operation::Spec};
+use crate::{App, Call, Code, Error, Result, access::Known, operation::Spec};
+
+/// One page of a list that was asked for.
+#[derive(Debug)]
+pub(crate) struct Paging {
+    spec: &'static Spec,
+    filters: String,
+    limit: usize,
+}
+
+impl Paging {
+    /// A page of at most `limit` items of the list that `filters` describes, and the place it begins after.
+    pub(crate) fn open(
+        call: &Call<Known>,
+        spec: &'static Spec,
+        filters: &impl Debug,
+        (limit, cursor): (u32, Option<&str>),
+    ) -> Result<(Self, Option<String>)> {
+        let filters = format!("{filters:?}");
+        let place = cursor.map(|cursor| open(&call.app, call.who(), spec, &filters, cursor)).transpose()?;
+        Ok((Self { spec, filters, limit: usize::try_from(limit).unwrap_or(1) }, place))
+    }
+
+    /// How many rows to fetch: one more than the page holds tells whether there is another page.
+    pub(crate) const fn rows(&self) -> usize {
+        self.limit + 1
+    }
+
+    /// The page out of the rows fetched.
+    pub(crate) fn close<T>(
+        &self,
+        call: &Call<Known>,
+        mut items: Vec<T>,
+        total: Option<i64>,
+        place: impl Fn(&T) -> String,
+    ) -> Page<T> {
+        let has_more = items.len() > self.limit;
+        items.truncate(self.limit);
+        let last = items.last().filter(|_| has_more);
+        let next_cursor = last.map(|last| seal(&call.app, call.who(), self.spec, &self.filters, &place(last)));
+        Page { items, next_cursor, total }
+    }
+}
 
 fn wrong() -> Error {
     Error::new(Code::InvalidCursor, "the cursor is altered, foreign or not of this list")
@@ -25,14 +71,14 @@ fn tagged(app: &App, context: &[Vec<u8>; 4], place: &[u8]) -> [u8; tag::LENGTH] 
 }
 
 /// The cursor for a place.
-pub(crate) fn seal(app: &App, who: &Known, spec: &Spec, filters: &str, place: &str) -> String {
+fn seal(app: &App, who: &Known, spec: &Spec, filters: &str, place: &str) -> String {
     let mut bytes = tagged(app, &context(who, spec, filters), place.as_bytes()).to_vec();
     bytes.extend_from_slice(place.as_bytes());
     security::digest::hex(&bytes)
 }
 
 /// The place in a cursor.
-pub(crate) fn open(app: &App, who: &Known, spec: &Spec, filters: &str, cursor: &str) -> Result<String> {
+fn open(app: &App, who: &Known, spec: &Spec, filters: &str, cursor: &str) -> Result<String> {
     let bytes = unhex(cursor).ok_or_else(wrong)?;
     let (tag, place) = bytes.split_at_checked(tag::LENGTH).ok_or_else(wrong)?;
     if !security::digest::equal(&tagged(app, &context(who, spec, filters), place), tag) {

@@ -105,10 +105,16 @@ pub struct Filter {
 ///
 /// # Errors
 /// Those of the store.
-pub fn list(tx: &Tx<'_>, scope: &Scope, filter: &Filter, after: &str, limit: u32) -> Result<Vec<Agent>> {
+pub fn list(tx: &Tx<'_>, scope: &Scope, filter: &Filter, after: &str, limit: usize) -> Result<Vec<Agent>> {
     tx.rows(
         LIST,
-        args![scope.workspace().to_string(), after, filter.agent_type.clone(), filter.status.clone(), limit],
+        args![
+            scope.workspace().to_string(),
+            after,
+            filter.agent_type.clone(),
+            filter.status.clone(),
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        ],
         read,
     )
 }

@@ -149,7 +149,7 @@ impl Filter {
 ///
 /// # Errors
 /// Those of the store.
-pub fn list(tx: &Tx<'_>, scope: &Scope, filter: &Filter, before: i64, limit: u32) -> Result<Vec<AuditRow>> {
+pub fn list(tx: &Tx<'_>, scope: &Scope, filter: &Filter, before: i64, limit: usize) -> Result<Vec<AuditRow>> {
     let (from, to) = filter.span();
     tx.rows(
         LIST,
@@ -163,7 +163,7 @@ pub fn list(tx: &Tx<'_>, scope: &Scope, filter: &Filter, before: i64, limit: u32
             filter.object.as_deref(),
             from,
             to,
-            limit,
+            i64::try_from(limit).unwrap_or(i64::MAX),
         ],
         read,
     )

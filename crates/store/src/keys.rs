@@ -148,7 +148,7 @@ pub struct Filter {
 ///
 /// # Errors
 /// Those of the store.
-pub fn list(tx: &Tx<'_>, scope: &Scope, filter: &Filter, after: &str, limit: u32) -> Result<Vec<KeyRow>> {
+pub fn list(tx: &Tx<'_>, scope: &Scope, filter: &Filter, after: &str, limit: usize) -> Result<Vec<KeyRow>> {
     tx.rows(
         LIST,
         args![
@@ -156,7 +156,7 @@ pub fn list(tx: &Tx<'_>, scope: &Scope, filter: &Filter, after: &str, limit: u32
             after,
             filter.principal.map(|id| id.to_string()),
             filter.id.map(|id| id.to_string()),
-            limit,
+            i64::try_from(limit).unwrap_or(i64::MAX),
         ],
         read,
     )

@@ -6,15 +6,15 @@ use types::{
 };
 
 use crate::{
-    Error, Everything, Result, Row, Scope, Tx, args,
+    Error, Everything, Result, Row, Scope, Tx, Value, args,
     row::{json, moment, opt_json, parsed, to_json},
 };
 
 pub mod list;
 
-const INSERT: &str = "INSERT INTO memories (id, workspace_id, owner, key, kind, content, value, summary, tags, \
-     importance, access, project, layer, expires_at, metadata, provenance, access_count, accessed_at, relevance, \
-     version, created_at, updated_at, size_bytes) \
+const INSERT: &str = "INSERT INTO memories (key, kind, content, value, summary, tags, importance, access, project, \
+     layer, expires_at, metadata, provenance, version, updated_at, size_bytes, id, workspace_id, owner, access_count, \
+     accessed_at, relevance, created_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)";
 const BY_ID: &str = "SELECT id, owner, key, kind, content, value, summary, tags, importance, access, project, layer, \
      expires_at, metadata, provenance, access_count, accessed_at, relevance, version, created_at, updated_at \
@@ -77,13 +77,31 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Memory> {
     })
 }
 
-fn value_text(memory: &Memory) -> Result<Option<String>> {
-    memory.value.as_ref().map(to_json).transpose()
-}
-
-fn size(memory: &Memory, value: Option<&String>) -> i64 {
-    let bytes = memory.content.as_ref().or(value).map_or(0, String::len);
-    i64::try_from(bytes).unwrap_or(i64::MAX)
+/// The changeable columns and the row's name, in the order in which `INSERT` and `UPDATE` begin.
+fn columns<'m>(scope: &Scope, memory: &'m Memory) -> Result<Vec<Value<'m>>> {
+    let value = memory.value.as_ref().map(to_json).transpose()?;
+    let size = memory.content.as_ref().or(value.as_ref()).map_or(0, String::len);
+    Ok(vec![
+        Value::from(memory.key.as_deref()),
+        Value::from(memory.kind.as_str()),
+        Value::from(memory.content.as_deref()),
+        Value::from(value),
+        Value::from(memory.summary.as_deref()),
+        Value::from(to_json(&memory.tags)?),
+        Value::from(memory.importance),
+        Value::from(memory.access.as_str()),
+        Value::from(memory.project.as_deref()),
+        Value::from(memory.layer.map(Layer::as_str)),
+        Value::from(memory.expires_at.map(Timestamp::micros)),
+        Value::from(to_json(&memory.metadata)?),
+        Value::from(to_json(&memory.provenance)?),
+        Value::from(memory.version),
+        Value::from(memory.updated_at.micros()),
+        Value::from(i64::try_from(size).unwrap_or(i64::MAX)),
+        Value::from(memory.id.to_string()),
+        Value::from(scope.workspace().to_string()),
+        Value::from(scope.viewer().to_string()),
+    ])
 }
 
 /// Adds a memory of the viewer, and what the search index needs of it.
@@ -91,36 +109,14 @@ fn size(memory: &Memory, value: Option<&String>) -> i64 {
 /// # Errors
 /// [`Error::Conflict`] when a live memory of the owner has the key.
 pub fn insert(tx: &Tx<'_>, scope: &Scope, memory: &Memory, terms: &[u8]) -> Result<()> {
-    let value = value_text(memory)?;
-    let size = size(memory, value.as_ref());
-    tx.change(
-        INSERT,
-        args![
-            memory.id.to_string(),
-            scope.workspace().to_string(),
-            scope.viewer().to_string(),
-            memory.key.as_deref(),
-            memory.kind.as_str(),
-            memory.content.as_deref(),
-            value,
-            memory.summary.as_deref(),
-            to_json(&memory.tags)?,
-            memory.importance,
-            memory.access.as_str(),
-            memory.project.as_deref(),
-            memory.layer.map(Layer::as_str),
-            memory.expires_at.map(Timestamp::micros),
-            to_json(&memory.metadata)?,
-            to_json(&memory.provenance)?,
-            memory.access_count,
-            memory.accessed_at.map(Timestamp::micros),
-            memory.relevance,
-            memory.version,
-            memory.created_at.micros(),
-            memory.updated_at.micros(),
-            size,
-        ],
-    )?;
+    let mut row = columns(scope, memory)?;
+    row.extend([
+        Value::from(memory.access_count),
+        Value::from(memory.accessed_at.map(Timestamp::micros)),
+        Value::from(memory.relevance),
+        Value::from(memory.created_at.micros()),
+    ]);
+    tx.change(INSERT, &row)?;
     tx.change(KEEP_TERMS, args![scope.workspace().to_string(), memory.id.to_string(), terms]).map(drop)
 }
 
@@ -147,34 +143,9 @@ pub fn by_key(tx: &Tx<'_>, scope: &Scope, owner: PrincipalId, key: &str, now: Ti
 /// # Errors
 /// [`Error::Conflict`] when another live memory of the owner has the key.
 pub fn update(tx: &Tx<'_>, scope: &Scope, memory: &Memory, terms: &[u8]) -> Result<bool> {
-    let value = value_text(memory)?;
-    let size = size(memory, value.as_ref());
-    let (workspace, id) = (scope.workspace().to_string(), memory.id.to_string());
-    let changed = tx.change(
-        UPDATE,
-        args![
-            memory.key.as_deref(),
-            memory.kind.as_str(),
-            memory.content.as_deref(),
-            value,
-            memory.summary.as_deref(),
-            to_json(&memory.tags)?,
-            memory.importance,
-            memory.access.as_str(),
-            memory.project.as_deref(),
-            memory.layer.map(Layer::as_str),
-            memory.expires_at.map(Timestamp::micros),
-            to_json(&memory.metadata)?,
-            to_json(&memory.provenance)?,
-            memory.version,
-            memory.updated_at.micros(),
-            size,
-            id.as_str(),
-            workspace.as_str(),
-            scope.viewer().to_string(),
-        ],
-    )?;
+    let changed = tx.change(UPDATE, &columns(scope, memory)?)?;
     if changed == 1 {
+        let (workspace, id) = (scope.workspace().to_string(), memory.id.to_string());
         tx.change(FORGET_TERMS, args![workspace.as_str(), id.as_str()])?;
         tx.change(KEEP_TERMS, args![workspace, id, terms])?;
     }

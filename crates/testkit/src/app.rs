@@ -94,11 +94,11 @@ impl TestApp {
         let servers = vec![
             tokio::spawn({
                 let (faces, stop) = (Arc::clone(&faces), stop.clone());
-                async move { server::serve_tcp(tcp, faces, stop).await.unwrap() }
+                async move { server::serve_tcp(tcp, faces, stop).await }
             }),
             tokio::spawn({
                 let stop = stop.clone();
-                async move { server::serve_socket(unix, faces, uid, stop).await.unwrap() }
+                async move { server::serve_socket(unix, faces, uid, stop).await }
             }),
         ];
         Self { store, clock, gate, network: Client::Network(address), socket: Client::Socket(path), directory, stop, servers }

@@ -69,7 +69,7 @@ impl Default for Limits {
 }
 
 /// One client's network: an IPv6 address counts as its /64.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
         v4 @ IpAddr::V4(_) => v4,
@@ -115,9 +115,12 @@ impl Limits {
     /// Counts a call of a principal and its key.
     pub(crate) fn count_call(&self, app: &App, caller: &Caller, rate: Rate) -> Result<()> {
         let (Caller::Known(identity, _), Rate::Default) = (caller, rate) else { return Ok(()) };
-        let now = app.now();
-        for (bucket, limit) in buckets(app, identity) {
-            self.take(bucket, limit, now).map_err(|wait| limited(limit, wait))?;
+        let (now, buckets) = (app.now(), buckets(app, identity));
+        // A call that one bucket refuses takes nothing from the others.
+        for take in [Take::No, Take::Yes] {
+            for (bucket, limit) in &buckets {
+                self.with(*bucket, *limit, now, take).map_err(|wait| limited(*limit, wait))?;
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use types::{Page, agent::Agent};
 use crate::{
     Call, Result,
     access::{Known, Permission},
-    cursor,
+    cursor::Paging,
     input::{Checks, page_limit},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
 };
@@ -57,25 +57,14 @@ impl Operation for List {
         }
         checks.done()?;
         let filter = Filter { agent_type: input.agent_type, status: input.status };
-        let filters = format!("{filter:?}");
-        let after = match input.cursor {
-            Some(cursor) => cursor::open(&call.app, call.who(), &Self::SPEC, &filters, &cursor)?,
-            None => String::new(),
-        };
-        let (scope, count) = (call.scope(), input.count);
-        let (mut items, total) = call
+        let (page, after) = Paging::open(&call, &Self::SPEC, &filter, (limit, input.cursor.as_deref()))?;
+        let (scope, count, rows) = (call.scope(), input.count, page.rows());
+        let (items, total) = call
             .read(move |tx| {
-                let items = store::agents::list(tx, &scope, &filter, &after, limit + 1)?;
+                let items = store::agents::list(tx, &scope, &filter, after.as_deref().unwrap_or_default(), rows)?;
                 Ok((items, count.then(|| store::agents::count(tx, &scope, &filter)).transpose()?))
             })
             .await?;
-        let wanted = usize::try_from(limit).unwrap_or(1);
-        let more = items.len() > wanted;
-        items.truncate(wanted);
-        let next_cursor = items
-            .last()
-            .filter(|_| more)
-            .map(|last| cursor::seal(&call.app, call.who(), &Self::SPEC, &filters, &last.id.to_string()));
-        Ok(Json(Page { items, next_cursor, total }))
+        Ok(Json(page.close(&call, items, total, |last| last.id.to_string())))
     }
 }

@@ -8,7 +8,7 @@ use types::{Page, Timestamp, audit::AuditRow};
 use crate::{
     Call, Error, Result,
     access::{Known, Permission},
-    cursor,
+    cursor::Paging,
     input::{Checks, page_limit},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
 };
@@ -78,28 +78,16 @@ impl Operation for List {
             from: input.from,
             to: input.to,
         };
-        let filters = format!("{filter:?}");
-        let before = match input.cursor {
-            Some(cursor) => cursor::open(&call.app, call.who(), &Self::SPEC, &filters, &cursor)?
-                .parse()
-                .map_err(|_| Error::internal())?,
-            None => i64::MAX,
-        };
-        let (scope, count) = (call.scope(), input.count);
-        let (mut items, total) = call
+        let (page, before) = Paging::open(&call, &Self::SPEC, &filter, (limit, input.cursor.as_deref()))?;
+        let before = before.map_or(Ok(i64::MAX), |before| before.parse()).map_err(|_| Error::internal())?;
+        let (scope, count, rows) = (call.scope(), input.count, page.rows());
+        let (items, total) = call
             .read(move |tx| {
-                let items = store::audit::list(tx, &scope, &filter, before, limit + 1)?;
+                let items = store::audit::list(tx, &scope, &filter, before, rows)?;
                 Ok((items, count.then(|| store::audit::count(tx, &scope, &filter)).transpose()?))
             })
             .await?;
-        let wanted = usize::try_from(limit).unwrap_or(1);
-        let more = items.len() > wanted;
-        items.truncate(wanted);
-        let next_cursor = items
-            .last()
-            .filter(|_| more)
-            .map(|last| cursor::seal(&call.app, call.who(), &Self::SPEC, &filters, &last.seq.to_string()));
-        Ok(Json(Page { items, next_cursor, total }))
+        Ok(Json(page.close(&call, items, total, |last| last.seq.to_string())))
     }
 }
 

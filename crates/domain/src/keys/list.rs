@@ -8,7 +8,7 @@ use super::{reach, shown};
 use crate::{
     Call, Result,
     access::{Known, Permission},
-    cursor,
+    cursor::Paging,
     input::{Checks, page_limit},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -56,25 +56,15 @@ impl Operation for List {
             return Ok(Json(Page { items: Vec::new(), next_cursor: None, total: input.count.then_some(0) }));
         }
         filter.principal = input.principal.or(filter.principal);
-        let filters = format!("{filter:?}");
-        let after = match input.cursor {
-            Some(cursor) => cursor::open(&call.app, call.who(), &Self::SPEC, &filters, &cursor)?,
-            None => String::new(),
-        };
-        let (scope, count, now) = (call.scope(), input.count, call.now());
-        let (rows, total) = call
+        let (page, after) = Paging::open(&call, &Self::SPEC, &filter, (limit, input.cursor.as_deref()))?;
+        let (scope, count, now, rows) = (call.scope(), input.count, call.now(), page.rows());
+        let (keys, total) = call
             .read(move |tx| {
-                let rows = store::keys::list(tx, &scope, &filter, &after, limit + 1)?;
-                Ok((rows, count.then(|| store::keys::count(tx, &scope, &filter)).transpose()?))
+                let keys = store::keys::list(tx, &scope, &filter, after.as_deref().unwrap_or_default(), rows)?;
+                Ok((keys, count.then(|| store::keys::count(tx, &scope, &filter)).transpose()?))
             })
             .await?;
-        let wanted = usize::try_from(limit).unwrap_or(1);
-        let more = rows.len() > wanted;
-        let items: Vec<ApiKey> = rows.iter().take(wanted).map(|row| shown(row, now)).collect();
-        let next_cursor = items
-            .last()
-            .filter(|_| more)
-            .map(|last| cursor::seal(&call.app, call.who(), &Self::SPEC, &filters, &last.id.to_string()));
-        Ok(Json(Page { items, next_cursor, total }))
+        let items = keys.iter().map(|key| shown(key, now)).collect();
+        Ok(Json(page.close(&call, items, total, |last: &ApiKey| last.id.to_string())))
     }
 }

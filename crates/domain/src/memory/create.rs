@@ -4,10 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use store::Verdict;
-use types::{
-    MemoryId,
-    memory::{Access as MemoryAccess, Claimed, Kind, Layer, Memory},
-};
+use types::memory::{Access as MemoryAccess, Claimed, Kind, Layer, Memory};
 
 use super::fields::{self, Lifetime};
 use crate::{
@@ -70,10 +67,7 @@ impl NewMemory {
         fields::metadata(&mut checks, &self.metadata);
         fields::claimed(&mut checks, &self.provenance);
         checks.done()?;
-        let now = call.now();
         Ok(Memory {
-            id: MemoryId::new(now, call.app.bits()?),
-            owner: call.who().identity().principal,
             key,
             kind: self.kind.unwrap_or_else(|| super::default_kind(self.value.as_ref())),
             content: self.content,
@@ -82,19 +76,10 @@ impl NewMemory {
             tags,
             importance: self.importance.unwrap_or(0.5),
             access: self.access.unwrap_or(MemoryAccess::Private),
-            project: self.project.clone(),
             layer: self.layer,
-            expires_at: super::expiry(&lifetime, now),
+            expires_at: super::expiry(&lifetime, call.now()),
             metadata: self.metadata,
-            provenance: fields::provenance(call.who(), now, self.project, self.provenance),
-            access_count: 0,
-            accessed_at: None,
-            relevance: 0.5,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-            size_bytes: None,
-            truncated: None,
+            ..fields::fresh(call, self.project, self.provenance)?
         })
     }
 }

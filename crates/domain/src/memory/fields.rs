@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use types::{
-    Timestamp,
-    memory::{Claimed, Layer, Memory, Provenance},
+    MemoryId, Timestamp,
+    memory::{Access, Claimed, Kind, Layer, Memory, Provenance},
 };
 
-use crate::{access::Known, input::Checks};
+use crate::{Call, Result, access::Known, input::Checks};
 
 /// Longest content in characters.
 pub(super) const CONTENT_CHARS: usize = 100_000;
@@ -134,7 +134,7 @@ pub(super) fn claimed(checks: &mut Checks, claimed: &Claimed) {
 }
 
 /// What the server says of a memory's origin, with what the caller may add.
-pub(super) fn provenance(who: &Known, now: Timestamp, project: Option<String>, claimed: Claimed) -> Provenance {
+fn provenance(who: &Known, now: Timestamp, project: Option<String>, claimed: Claimed) -> Provenance {
     let identity = who.identity();
     Provenance {
         principal: identity.principal,
@@ -154,4 +154,34 @@ pub(super) fn replace_body(memory: &mut Memory, content: Option<String>, value: 
     if content.is_some() || value.is_some() {
         (memory.content, memory.value) = (content, value);
     }
+}
+
+/// A memory of the caller as it begins, with nothing in it.
+pub(super) fn fresh(call: &Call<Known>, project: Option<String>, claims: Claimed) -> Result<Memory> {
+    let now = call.now();
+    Ok(Memory {
+        id: MemoryId::new(now, call.app.bits()?),
+        owner: call.who().identity().principal,
+        key: None,
+        kind: Kind::Note,
+        content: None,
+        value: None,
+        summary: None,
+        tags: Vec::new(),
+        importance: 0.5,
+        access: Access::Private,
+        project: project.clone(),
+        layer: None,
+        expires_at: None,
+        metadata: Map::new(),
+        provenance: provenance(call.who(), now, project, claims),
+        access_count: 0,
+        accessed_at: None,
+        relevance: 0.5,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        size_bytes: None,
+        truncated: None,
+    })
 }

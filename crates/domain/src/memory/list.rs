@@ -11,7 +11,7 @@ use types::{
 use crate::{
     Call, Error, Result,
     access::{Known, Permission},
-    cursor,
+    cursor::Paging,
     input::{Checks, page_limit},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
 };
@@ -152,28 +152,19 @@ impl Operation for List {
         let (scope, now, count) = (call.scope(), call.now(), input.count);
         let cursor = input.cursor.clone();
         let (filter, sort, limit) = input.checked()?;
-        let filters = format!("{filter:?} {sort:?}");
-        let after = match cursor {
+        let (page, after) = Paging::open(&call, &Self::SPEC, &(&filter, sort), (limit, cursor.as_deref()))?;
+        let after = match after {
             None => sort.start(),
-            Some(cursor) => {
-                let text = cursor::open(&call.app, call.who(), &Self::SPEC, &filters, &cursor)?;
-                place(sort, &text).ok_or_else(Error::internal)?
-            }
+            Some(text) => place(sort, &text).ok_or_else(Error::internal)?,
         };
-        let wanted = usize::try_from(limit).unwrap_or(1);
-        let (mut items, total) = call
+        let rows = page.rows();
+        let (items, total) = call
             .read(move |tx| {
-                let items = store::memories::list::list(tx, &scope, &filter, (sort, &after, wanted + 1), now)?;
+                let items = store::memories::list::list(tx, &scope, &filter, (sort, &after, rows), now)?;
                 let total = count.then(|| store::memories::list::count(tx, &scope, &filter, now)).transpose()?;
                 Ok((items, total))
             })
             .await?;
-        let more = items.len() > wanted;
-        items.truncate(wanted);
-        let next_cursor = items
-            .last()
-            .filter(|_| more)
-            .map(|last| cursor::seal(&call.app, call.who(), &Self::SPEC, &filters, &printed(sort.place(last))));
-        Ok(Json(Page { items, next_cursor, total }))
+        Ok(Json(page.close(&call, items, total, |last| printed(sort.place(last)))))
     }
 }

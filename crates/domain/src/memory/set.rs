@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::Verdict;
 use types::{
-    MemoryId, PrincipalId,
+    PrincipalId,
     memory::{Access as MemoryAccess, Claimed, Layer, Memory},
 };
 
@@ -74,31 +74,17 @@ impl NewValue {
         fields::optional_line(&mut checks, "project", self.project.as_deref(), 255);
         fields::metadata(&mut checks, &self.metadata);
         checks.done()?;
-        let now = call.now();
         Ok(Memory {
-            id: MemoryId::new(now, call.app.bits()?),
-            owner: call.who().identity().principal,
             key: Some(key),
             kind: super::default_kind(self.value.as_ref()),
             content: self.content,
             value: self.value,
-            summary: None,
             tags,
-            importance: 0.5,
             access: self.access.unwrap_or(MemoryAccess::Private),
-            project: self.project.clone(),
             layer: self.layer,
-            expires_at: super::expiry(&lifetime, now),
+            expires_at: super::expiry(&lifetime, call.now()),
             metadata: self.metadata,
-            provenance: fields::provenance(call.who(), now, self.project, Claimed::default()),
-            access_count: 0,
-            accessed_at: None,
-            relevance: 0.5,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-            size_bytes: None,
-            truncated: None,
+            ..fields::fresh(call, self.project, Claimed::default())?
         })
     }
 }

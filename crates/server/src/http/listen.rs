@@ -88,60 +88,53 @@ impl Connections {
 }
 
 /// Serves the network until stopped; returns when calls in flight have ended, at most 10 s later.
-///
-/// # Errors
-/// None at present: failures to accept are logged and tried again.
-pub async fn serve_tcp(listener: TcpListener, faces: Arc<Faces>, stop: CancellationToken) -> io::Result<()> {
-    let connections = Connections::new(faces);
-    loop {
-        let place = tokio::select! { () = stop.cancelled() => None, place = connections.place() => place };
-        let Some(place) = place else { break };
-        let accepted = tokio::select! { () = stop.cancelled() => break, accepted = listener.accept() => accepted };
-        match accepted {
-            Ok((stream, address)) => {
-                // Without it a streamed answer waits for the client's delayed acknowledgement.
-                let _ = stream.set_nodelay(true);
-                connections.serve(stream, Peer::Network(address.ip()), place);
-            }
-            Err(error) => pause(&error).await,
-        }
-    }
-    drop(listener);
-    connections.finish().await;
-    Ok(())
+pub async fn serve_tcp(listener: TcpListener, faces: Arc<Faces>, stop: CancellationToken) {
+    let accept = async move || {
+        let (stream, address) = listener.accept().await?;
+        // Without it a streamed answer waits for the client's delayed acknowledgement.
+        stream.set_nodelay(true)?;
+        Ok((stream, Peer::Network(address.ip())))
+    };
+    run(faces, stop, accept).await;
 }
 
 /// Serves the data directory's Unix socket, to peers of the owner only, until stopped.
-///
-/// # Errors
-/// None at present: failures to accept are logged and tried again.
-pub async fn serve_socket(
-    listener: UnixListener,
-    faces: Arc<Faces>,
-    owner_uid: u32,
-    stop: CancellationToken,
-) -> io::Result<()> {
+pub async fn serve_socket(listener: UnixListener, faces: Arc<Faces>, owner_uid: u32, stop: CancellationToken) {
+    let accept = async move || {
+        let (stream, _) = listener.accept().await?;
+        let peer = stream.peer_cred()?.uid();
+        if peer != owner_uid {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("user {peer} does not own the data directory"),
+            ));
+        }
+        Ok((stream, Peer::Socket(owner_uid)))
+    };
+    run(faces, stop, accept).await;
+}
+
+async fn run<S>(faces: Arc<Faces>, stop: CancellationToken, accept: impl AsyncFn() -> io::Result<(S, Peer)>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connections = Connections::new(faces);
-    loop {
-        let place = tokio::select! { () = stop.cancelled() => None, place = connections.place() => place };
-        let Some(place) = place else { break };
-        let accepted = tokio::select! { () = stop.cancelled() => break, accepted = listener.accept() => accepted };
+    let next = async || {
+        let place = connections.place().await?;
+        Some((place, accept().await))
+    };
+    while let Some((place, accepted)) = tokio::select! { () = stop.cancelled() => None, next = next() => next } {
         match accepted {
-            Ok((stream, _)) => match stream.peer_cred() {
-                Ok(peer) if peer.uid() == owner_uid => connections.serve(stream, Peer::Socket(owner_uid), place),
-                Ok(peer) => tracing::warn!(uid = peer.uid(), "a peer that does not own the data directory was refused"),
-                Err(error) => tracing::warn!(%error, "a peer could not be told"),
-            },
+            Ok((stream, peer)) => connections.serve(stream, peer, place),
             Err(error) => pause(&error).await,
         }
     }
-    drop(listener);
+    drop(accept);
     connections.finish().await;
-    Ok(())
 }
 
 async fn pause(error: &io::Error) {
-    tracing::warn!(%error, "a connection could not be accepted");
+    tracing::warn!(%error, "a connection was not accepted");
     let mut timer = tokio::time::interval_at(tokio::time::Instant::now() + ACCEPT_PAUSE, ACCEPT_PAUSE);
     timer.tick().await;
 }
