@@ -58,7 +58,7 @@ pub(crate) struct Serving {
     address: SocketAddr,
     socket: PathBuf,
     stop: CancellationToken,
-    tasks: JoinSet<io::Result<()>>,
+    tasks: JoinSet<()>,
 }
 
 impl Serving {
@@ -115,8 +115,8 @@ impl Serving {
         self.stop.cancel();
         let orderly = async {
             while let Some(ended) = self.tasks.join_next().await {
-                if !matches!(ended, Ok(Ok(()))) {
-                    tracing::error!(reason = reason(Some(ended)), "a task ended badly");
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a task ended badly");
                 }
             }
             app.sweep(Finish::Yes).await?;
@@ -134,13 +134,10 @@ impl Serving {
     }
 }
 
-type Ended = std::result::Result<io::Result<()>, tokio::task::JoinError>;
-
-fn reason(ended: Option<Ended>) -> String {
+fn reason(ended: Option<Result<(), tokio::task::JoinError>>) -> String {
     match ended {
-        Some(Ok(Err(error))) => error.to_string(),
         Some(Err(error)) => error.to_string(),
-        Some(Ok(Ok(()))) | None => "it was not told to".to_owned(),
+        Some(Ok(())) | None => "it was not told to".to_owned(),
     }
 }
 
@@ -154,12 +151,12 @@ fn faces(gate: Gate, settings: Settings) -> Arc<Faces> {
     Faces::with_extension(gate, settings, fixtures::extension())
 }
 
-async fn sweep(app: Arc<App>, stop: CancellationToken) -> io::Result<()> {
+async fn sweep(app: Arc<App>, stop: CancellationToken) {
     let mut ticks = interval_at(Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
         if let Err(error) = app.sweep(Finish::No).await {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Audit rows that are verified at every start; more would delay it, and are left to `guildhall audit verify`.
-const VERIFIED_ROWS: i64 = 10_000;
+const VERIFIED_ROWS: i64 = 2_000;
 
 /// Initialises when needed, and serves until a signal.
 pub(super) fn run(context: &Context<'_>, listen: Option<String>) -> Result<()> {
