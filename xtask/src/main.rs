@@ -2,6 +2,7 @@
 //!
 //! Each command is a module with a `run(&Repo, &[String]) -> Result<Outcome>`; add one by adding a line to [`COMMANDS`].
 
+mod bench;
 mod conformance;
 mod contract;
 mod coverage;
@@ -23,6 +24,11 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command {
+        name: "bench",
+        usage: "bench [--quick] [--save] [--sizes 1000,10000,100000] [--binaries DIR]",
+        run: bench::run,
+    },
     Command {
         name: "tidy",
         usage: "tidy [--missing]                  check sizes, SQL, marks, imports and contract coverage",

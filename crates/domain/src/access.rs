@@ -1,4 +1,4 @@
-//! Who calls and what they may do. The only place that makes a [`Permit`] and a [`Scope`](store::Scope).
+//! Who calls and what they may do. The only place that makes a [`Permit`] and a [`Scope`].
 
 use std::{net::IpAddr, sync::Arc};
 

@@ -87,8 +87,11 @@ impl Gate {
     ///
     /// # Errors
     /// `rate_limited`.
-    pub fn count(&self, caller: &Caller) -> Result<()> {
-        self.app.limits.count_call(&self.app, caller, Rate::Default)
+    pub async fn count(&self, caller: &Caller) -> Result<()> {
+        match self.app.limits.count_call(&self.app, caller, Rate::Default) {
+            Ok(()) => Ok(()),
+            Err(limited) => Err(self.refuse(caller, limited).await),
+        }
     }
 
     /// Counts an open stream of a caller until the guard is dropped.

@@ -147,6 +147,8 @@ pub enum Reply {
 
 /// An output that can leave the gate.
 pub trait Answer: Send + 'static {
+    /// Whether it is JSON.
+    const IS_JSON: bool;
     /// Its schema, when it is JSON.
     fn schema() -> Option<Schema>;
     /// As a reply.
@@ -174,6 +176,7 @@ pub struct Document {
 }
 
 impl<T: Serialize + JsonSchema + Send + 'static> Answer for Json<T> {
+    const IS_JSON: bool = true;
     fn schema() -> Option<Schema> {
         Some(schema_of::<T>())
     }
@@ -183,6 +186,7 @@ impl<T: Serialize + JsonSchema + Send + 'static> Answer for Json<T> {
 }
 
 impl Answer for Nothing {
+    const IS_JSON: bool = false;
     fn schema() -> Option<Schema> {
         None
     }
@@ -192,6 +196,7 @@ impl Answer for Nothing {
 }
 
 impl Answer for Document {
+    const IS_JSON: bool = false;
     fn schema() -> Option<Schema> {
         None
     }
@@ -209,15 +214,23 @@ pub struct Entry {
     pub spec: &'static Spec,
     /// Its input's JSON Schema (draft 2020-12, without references).
     pub input: fn() -> Schema,
-    /// Its answer's JSON Schema, when that is JSON.
+    /// Its answer's JSON Schema, when that is JSON. Made anew each time: not for a call's own path.
     pub output: fn() -> Option<Schema>,
+    /// Whether its answer is JSON.
+    pub is_json: bool,
     pub(crate) run: fn(Arc<App>, &Caller, Meta, Bytes) -> Running,
 }
 
 /// Erases an operation's types.
 #[must_use]
 pub const fn entry<O: Operation>() -> Entry {
-    Entry { spec: const { &O::SPEC }, input: schema_of::<O::Input>, output: O::Output::schema, run: start::<O> }
+    Entry {
+        spec: const { &O::SPEC },
+        input: schema_of::<O::Input>,
+        output: O::Output::schema,
+        is_json: O::Output::IS_JSON,
+        run: start::<O>,
+    }
 }
 
 fn start<O: Operation>(app: Arc<App>, caller: &Caller, meta: Meta, json: Bytes) -> Running {

@@ -2,6 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use ::http::{HeaderValue, Method, Request, header};
 use axum::{
     Router,
     body::Body,
@@ -9,7 +10,6 @@ use axum::{
 };
 use domain::{Code, Error};
 use futures::FutureExt as _;
-use ::http::{HeaderValue, Method, Request, header};
 use tower::ServiceExt as _;
 
 pub(crate) mod body;

@@ -6,7 +6,7 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use ::http::{HeaderValue, Request, StatusCode, header};
+use ::http::{HeaderValue, Request, StatusCode, header, request::Parts};
 use axum::{Router, body::Body, response::Response, routing::post};
 use bytes::Bytes;
 use domain::{Code, Error, Gate, access::Via};
@@ -75,29 +75,41 @@ impl Endpoint {
             let error = self.gate.refuse(&caller, domain::unauthenticated()).await;
             return Err(front::Refusal::Problem(error));
         }
-        front::check_media(&mut head.headers)?;
-        let asked = tools::Asked::parse(head.uri.query(), self.has_extension)?;
-        let bytes = body::read(body).await?;
+        let (asked, bytes) = match self.read(&mut head, body).await {
+            Ok(read) => read,
+            Err(error) => {
+                self.gate.count(&caller).await?;
+                return Err(front::Refusal::Problem(error));
+            }
+        };
         let message = match front::read(&head.headers, &bytes) {
             Ok(message) => message,
             Err(refusal) => {
                 // What is no message costs its sender as much as one.
-                self.gate.count(&caller)?;
+                self.gate.count(&caller).await?;
                 return Err(refusal);
             }
         };
         if let Some(call) = message.product_call() {
             return Ok(call::answer(&self.gate, &caller, &message, call, id).await);
         }
-        self.gate.count(&caller)?;
+        self.gate.count(&caller).await?;
         if message.is_listen() {
             // The stream takes its own place when it begins, which is too late to refuse it with a status.
-            drop(self.gate.listen(&caller)?);
+            if let Err(limited) = self.gate.listen(&caller).map(drop) {
+                return Err(front::Refusal::Problem(self.gate.refuse(&caller, limited).await));
+            }
         }
         drop(message);
         head.extensions.insert(caller);
         head.extensions.insert(asked);
         Ok(self.through_rmcp(Request::from_parts(head, bytes)).await)
+    }
+
+    async fn read(&self, head: &mut Parts, body: Body) -> domain::Result<(tools::Asked, Bytes)> {
+        front::check_media(&mut head.headers)?;
+        let asked = tools::Asked::parse(head.uri.query(), self.has_extension)?;
+        Ok((asked, body::read(body).await?))
     }
 
     async fn through_rmcp(&self, request: Request<Bytes>) -> Response {

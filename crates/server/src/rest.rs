@@ -6,7 +6,7 @@ use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::{
     Router,
     body::Body,
-    extract::RawPathParams,
+    extract::{RawPathParams, rejection::RawPathParamsRejection},
     response::Response,
     routing::{MethodFilter, on},
 };
@@ -26,6 +26,9 @@ use crate::http::{
 mod input;
 
 use input::Shape;
+
+/// The inputs that stand in a path, by name.
+type PathInput = Vec<(String, String)>;
 
 /// One entry as the REST face sees it.
 #[derive(Clone)]
@@ -49,7 +52,12 @@ pub(crate) fn router(gate: &Gate) -> Router {
             let face = Face { gate: gate.clone(), entry, shape: Arc::clone(&shape) };
             router = router.route(
                 route.path,
-                on(filter, move |path: RawPathParams, request: Request<Body>| async move { face.answer(path, request).await }),
+                on(
+                    filter,
+                    move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request<Body>| async move {
+                        face.answer(path, request).await
+                    },
+                ),
             );
         }
     }
@@ -65,7 +73,7 @@ pub(crate) fn calls(gate: &Gate) -> Router {
         match catalogue::by_id(&name) {
             Some(entry) => {
                 let face = Face { gate, entry, shape: Arc::new(Shape::body_only()) };
-                face.respond(Vec::new(), request).await
+                face.respond(Ok(Vec::new()), request).await
             }
             None => problem::response(
                 &Error::new(Code::NotFound, format!("there is no operation `{name}`"))
@@ -78,12 +86,15 @@ pub(crate) fn calls(gate: &Gate) -> Router {
 }
 
 impl Face {
-    async fn answer(self, path: RawPathParams, request: Request<Body>) -> Response {
-        let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    async fn answer(self, path: Result<RawPathParams, RawPathParamsRejection>, request: Request<Body>) -> Response {
+        let path = match path {
+            Ok(path) => Ok(path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()),
+            Err(_) => Err(Error::invalid("", "the path is not UTF-8")),
+        };
         self.respond(path, request).await
     }
 
-    async fn respond(self, path: Vec<(String, String)>, request: Request<Body>) -> Response {
+    async fn respond(self, path: Result<PathInput>, request: Request<Body>) -> Response {
         let id = RequestId::of(&request);
         match self.run(path, request).await {
             Ok(reply) => render(self.entry, reply),
@@ -91,7 +102,7 @@ impl Face {
         }
     }
 
-    async fn run(&self, path: Vec<(String, String)>, request: Request<Body>) -> Result<Reply> {
+    async fn run(&self, path: Result<PathInput>, request: Request<Body>) -> Result<Reply> {
         let (head, body) = request.into_parts();
         let caller = caller::identify(&self.gate, Via::Rest, &head).await?;
         // A malformed key is told only to those who may call at all, so it is part of the input.
@@ -100,9 +111,9 @@ impl Face {
         let input = async {
             key?;
             acceptable(self.entry, &head.headers)?;
-            let takes_body = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
+            let takes_body = matches!(head.method, Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
             let bytes = if takes_body { json_body(&head.headers, body).await? } else { Default::default() };
-            self.shape.assemble(path, head.uri.query().unwrap_or_default(), &head.headers, bytes)
+            self.shape.assemble(path?, head.uri.query().unwrap_or_default(), &head.headers, bytes)
         };
         self.gate.run(&caller, self.entry, meta, input).await
     }
@@ -144,13 +155,12 @@ pub(crate) fn is_key(text: &str) -> bool {
 
 fn acceptable(entry: &Entry, headers: &HeaderMap) -> Result<()> {
     let Some(accept) = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()) else { return Ok(()) };
-    let is_json = (entry.output)().is_some();
     let fits = accept.split(',').any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
         let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
         let matches = essence == "*/*" || essence == "application/*" || essence == "application/json";
-        !refused && (matches || (!is_json && essence.starts_with("text/")))
+        !refused && (matches || (!entry.is_json && essence.starts_with("text/")))
     });
     if fits {
         return Ok(());

@@ -101,7 +101,21 @@ impl TestApp {
                 async move { server::serve_socket(unix, faces, uid, stop).await }
             }),
         ];
-        Self { store, clock, gate, network: Client::Network(address), socket: Client::Socket(path), directory, stop, servers }
+        Self {
+            store,
+            clock,
+            gate,
+            network: Client::Network(address),
+            socket: Client::Socket(path),
+            directory,
+            stop,
+            servers,
+        }
+    }
+
+    /// Tells the server to stop.
+    pub fn stop(&self) {
+        self.stop.cancel();
     }
 
     /// The data directory.

@@ -23,7 +23,7 @@ use std::{future::Future, time::Duration};
 /// The SHA-256 of a text, in lower-case hex.
 #[must_use]
 pub fn sha256_hex(text: &str) -> String {
-    security::digest::hex(&security::digest::sha256(&[text.as_bytes()]))
+    security::digest::hex(&security::digest::sha256_of(text.as_bytes()))
 }
 
 /// Waits until a condition holds; fails the test after ten seconds.

@@ -6,10 +6,10 @@ const VOCABULARY: usize = 50_000;
 pub(super) const WORDS: usize = 50;
 
 const SYLLABLES: [&str; 64] = [
-    "ba", "ker", "lin", "do", "mas", "tu", "ren", "vol", "pi", "gan", "sho", "del", "fri", "no", "zam", "kel", "ti", "bor",
-    "un", "cas", "wel", "ma", "jo", "hin", "der", "su", "pla", "mon", "gri", "ta", "vek", "lo", "san", "qui", "mer", "dra",
-    "fo", "nis", "cla", "be", "rut", "ha", "ston", "ve", "kla", "pur", "gel", "ro", "min", "tas", "fle", "cor", "ya", "den",
-    "spi", "wa", "lum", "ex", "tri", "nob", "che", "sar", "vi", "oth",
+    "ba", "ker", "lin", "do", "mas", "tu", "ren", "vol", "pi", "gan", "sho", "del", "fri", "no", "zam", "kel", "ti",
+    "bor", "un", "cas", "wel", "ma", "jo", "hin", "der", "su", "pla", "mon", "gri", "ta", "vek", "lo", "san", "qui",
+    "mer", "dra", "fo", "nis", "cla", "be", "rut", "ha", "ston", "ve", "kla", "pur", "gel", "ro", "min", "tas", "fle",
+    "cor", "ya", "den", "spi", "wa", "lum", "ex", "tri", "nob", "che", "sar", "vi", "oth",
 ];
 
 /// Pseudo-random numbers (splitmix64, Steele et al. 2014); seeded, so that runs are alike.

@@ -62,7 +62,11 @@ impl Hall {
     pub(super) fn agent(&self, name: &str) -> Result<Agent> {
         let text = |answer: &[u8], path: &str| {
             let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-            answer.pointer(path).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| format!("no {path} in {answer}"))
+            answer
+                .pointer(path)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+                .ok_or_else(|| format!("no {path} in {answer}"))
         };
         let made = self.operator("agent.create", &json!({ "name": name, "role": "agent" }))?;
         let key = json!({
@@ -101,7 +105,8 @@ impl Hall {
             *request = owner.tool("create_memory", &new);
         };
         let seen = |body: &[u8]| ids.extend(memory_id(body));
-        let loaded = load::run(self.process.address, LOADERS, Until::Calls(rows.count), next, seen)?.sound("filling")?;
+        let loaded =
+            load::run(self.process.address, LOADERS, Until::Calls(rows.count), next, seen)?.sound("filling")?;
         super::progress(&format!("  stored {} memories, {:.0}/s", loaded.calls, loaded.rate()));
         Ok(ids)
     }

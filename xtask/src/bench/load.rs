@@ -93,14 +93,18 @@ pub(super) fn run(
         Until::Calls(calls) => asked >= calls,
     };
     let (mut outcome, mut request, mut asked) = (Outcome::default(), Vec::new(), 0);
-    for caller in all.iter_mut().take_while(|_| !is_over(asked)) {
+    for caller in &mut all {
+        if is_over(asked) {
+            break;
+        }
         caller.ask(&mut request, &mut next).map_err(failed)?;
         asked += 1;
     }
     let mut events = Vec::with_capacity(callers);
     while outcome.calls < asked {
         events.clear();
-        epoll::wait(&waiting, rustix::buffer::spare_capacity(&mut events), None).map_err(|error| failed(error.into()))?;
+        epoll::wait(&waiting, rustix::buffer::spare_capacity(&mut events), None)
+            .map_err(|error| failed(error.into()))?;
         for event in &events {
             let number = usize::try_from(event.data.u64()).unwrap_or(usize::MAX);
             let Some(caller) = all.get_mut(number) else { continue };

@@ -9,7 +9,7 @@ use types::{Timestamp, WorkspaceId};
 
 use crate::{
     App, Code, Error, Result,
-    access::Caller,
+    access::{Caller, limit::network},
     app::Finish,
     ledger::{self, Draft},
 };
@@ -27,6 +27,7 @@ pub(crate) const REVOKED: &str = "key.used_after_revoke";
 /// One principal or address, one operation, one code.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Kind {
+    workspace: WorkspaceId,
     who: String,
     operation: &'static str,
     code: Code,
@@ -70,9 +71,9 @@ pub(crate) async fn note_in(
     draft.details.insert("operation".into(), operation.into());
     let who = match caller.identity() {
         Some(identity) => identity.principal.to_string(),
-        None => draft.ip.clone().unwrap_or_default(),
+        None => caller.origin().address.map(|address| network(address).to_string()).unwrap_or_default(),
     };
-    let kind = Kind { who, operation, code: error.code() };
+    let kind = Kind { workspace, who, operation, code: error.code() };
     let closing = {
         let mut open = app.denials.0.lock().unwrap_or_else(PoisonError::into_inner);
         match open.get_mut(&kind) {

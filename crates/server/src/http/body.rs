@@ -22,7 +22,8 @@ fn too_large() -> Error {
 pub(crate) fn check_headers(headers: &HeaderMap) -> Result<()> {
     let compressed = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
     let media = headers.get(header::CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
-    let is_json = media.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"));
+    let is_json =
+        media.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"));
     if compressed || !is_json {
         return Err(Error::new(Code::UnsupportedMediaType, "the body must be uncompressed `application/json`")
             .hint("send `Content-Type: application/json` and no `Content-Encoding`"));

@@ -7,6 +7,8 @@ use domain::{Code, Error, Result};
 use super::caller::Peer;
 use crate::Settings;
 
+/// Largest request head in bytes.
+pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 const CREDENTIAL_NAMES: [&str; 4] = ["api_key", "apikey", "access_token", "token"];
 
@@ -20,6 +22,10 @@ impl Guard {
 
     /// Refuses what must not go any further.
     pub(crate) fn check(&self, peer: Peer, request: &Request<Body>) -> Result<()> {
+        let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        if head + request.uri().path().len() + request.uri().query().map_or(0, str::len) > HEAD_BYTES {
+            return Err(Error::new(Code::HeadersTooLarge, format!("the request's head is over {HEAD_BYTES} bytes")));
+        }
         if matches!(peer, Peer::Network(_)) {
             self.host(request)?;
             self.origin(request)?;
@@ -38,21 +44,24 @@ impl Guard {
     }
 
     fn host(&self, request: &Request<Body>) -> Result<()> {
-        let mut named = request.headers().get_all(header::HOST).iter();
-        let host = match (request.uri().authority(), named.next(), named.next()) {
-            (Some(authority), None, _) => Some(authority.as_str()),
-            (_, Some(host), None) => host.to_str().ok(),
-            _ => None,
-        };
-        let known = host.is_some_and(|host| {
+        let known = |host: &str| {
             self.0.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
                 || host.parse::<Authority>().is_ok_and(|authority| {
                     let name = authority.host();
                     let bare = self.0.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name));
                     !host.contains('@') && (bare || (self.0.loopback && is_loopback(name)))
                 })
-        });
-        if known {
+        };
+        let is_known = |host: &HeaderValue| host.to_str().is_ok_and(known);
+        let mut named = request.headers().get_all(header::HOST).iter();
+        // A target and a header that name different hosts (RFC 9112 §3.2.2) must both be ours.
+        let passes = match (request.uri().authority(), named.next(), named.next()) {
+            (Some(authority), None, _) => known(authority.as_str()),
+            (Some(authority), Some(host), None) => known(authority.as_str()) && is_known(host),
+            (None, Some(host), None) => is_known(host),
+            _ => false,
+        };
+        if passes {
             return Ok(());
         }
         Err(Error::new(Code::HostNotAllowed, "this server does not answer to that host name")
@@ -103,10 +112,7 @@ pub(crate) fn preflight() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"),
-    );
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"));
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(

@@ -15,15 +15,13 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{answer, caller::Peer};
+use super::{answer, caller::Peer, guard::HEAD_BYTES};
 use crate::Faces;
 
 /// Connections open at once; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 4_096;
 /// Longest a client may take over a request's head.
 const HEAD_SECS: u64 = 10;
-/// Largest request head in bytes.
-const HEAD_BYTES: usize = 64 * 1024;
 /// How long calls in flight may go on after a stop.
 const GRACE_SECS: u64 = 10;
 /// How long to wait when accepting fails, as it does when file descriptors run out.
@@ -35,15 +33,17 @@ struct Connections {
     places: Arc<Semaphore>,
     tasks: TaskTracker,
     graceful: GracefulShutdown,
+    stop: CancellationToken,
 }
 
 impl Connections {
-    fn new(faces: Arc<Faces>) -> Self {
+    fn new(faces: Arc<Faces>, stop: CancellationToken) -> Self {
         Self {
             faces,
             places: Arc::new(Semaphore::new(CONNECTIONS)),
             tasks: TaskTracker::new(),
             graceful: GracefulShutdown::new(),
+            stop,
         }
     }
 
@@ -57,15 +57,18 @@ impl Connections {
         peer: Peer,
         place: OwnedSemaphorePermit,
     ) {
-        let faces = Arc::clone(&self.faces);
-        let service = hyper::service::service_fn(move |request: ::http::Request<Incoming>| {
+        let (faces, stop) = (Arc::clone(&self.faces), self.stop.clone());
+        let service = hyper::service::service_fn(move |mut request: ::http::Request<Incoming>| {
             let faces = Arc::clone(&faces);
+            // Streams end with the server instead of holding it up.
+            request.extensions_mut().insert(stop.clone());
             async move { Ok::<_, Infallible>(answer(faces, peer, request.map(Body::new)).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(Duration::from_secs(HEAD_SECS))
-            .max_buf_size(HEAD_BYTES)
+            // Somewhat more than what is accepted, so that the refusal can say why.
+            .max_buf_size(2 * HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service);
         let connection = self.graceful.watch(connection);
         self.tasks.spawn(async move {
@@ -118,7 +121,7 @@ async fn run<S>(faces: Arc<Faces>, stop: CancellationToken, accept: impl AsyncFn
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let connections = Connections::new(faces);
+    let connections = Connections::new(faces, stop.clone());
     let next = async || {
         let place = connections.place().await?;
         Some((place, accept().await))

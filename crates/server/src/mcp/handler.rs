@@ -16,6 +16,7 @@ use rmcp::{
     service::{RequestContext, SubscriptionContext},
 };
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Answer, Extension,
@@ -255,12 +256,10 @@ impl ServerHandler for Handler {
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let caller = context
-            .request_context()
-            .extensions
-            .get::<::http::request::Parts>()
-            .and_then(|parts| parts.extensions.get::<Caller>())
-            .cloned()
+        let parts = context.request_context().extensions.get::<::http::request::Parts>();
+        let (caller, stop) = parts
+            .and_then(|parts| parts.extensions.get::<Caller>().zip(parts.extensions.get::<CancellationToken>()))
+            .map(|(caller, stop)| (caller.clone(), stop.clone()))
             .ok_or_else(|| ErrorData::internal_error("the caller is not known", None))?;
         let _place = self
             .0
@@ -277,6 +276,7 @@ impl ServerHandler for Handler {
             () = extension => {}
             () = context.cancelled() => {}
             () = self.0.gate.ended(&caller) => {}
+            () = stop.cancelled() => {}
         }
         Ok(())
     }

@@ -76,7 +76,8 @@ impl Shape {
 
     /// `If-Match: "3"` is `expected_version` 3, where the operation has it.
     fn if_match(&self, headers: &HeaderMap) -> Result<Option<i64>> {
-        let Some(value) = headers.get(::http::header::IF_MATCH).filter(|_| self.members.contains_key("expected_version"))
+        let Some(value) =
+            headers.get(::http::header::IF_MATCH).filter(|_| self.members.contains_key("expected_version"))
         else {
             return Ok(None);
         };

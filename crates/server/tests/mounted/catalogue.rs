@@ -56,11 +56,7 @@ const CASES: &[Case] = &[
     Case { id: "key.revoke", good: |w| json!({"id": w.spare.key_id}), foreign: Some(|w| json!({"id": w.eve.key_id})) },
     Case { id: "key.rotate", good: |w| json!({"id": w.spare.key_id}), foreign: Some(|w| json!({"id": w.eve.key_id})) },
     Case { id: "memory.create", good: |_| json!({"content": "a case"}), foreign: None },
-    Case {
-        id: "memory.delete",
-        good: |w| json!({"id": w.memory}),
-        foreign: Some(|w| json!({"id": w.foreign_memory})),
-    },
+    Case { id: "memory.delete", good: |w| json!({"id": w.memory}), foreign: Some(|w| json!({"id": w.foreign_memory})) },
     Case { id: "memory.get", good: |w| json!({"id": w.memory}), foreign: Some(|w| json!({"id": w.foreign_memory})) },
     Case { id: "memory.list", good: |_| json!({}), foreign: None },
     Case { id: "memory.search", good: |_| json!({"query": "case words"}), foreign: None },
@@ -120,8 +116,7 @@ impl World {
             Face::Rest(route) => self.rest(route, key, input).send().await,
             Face::Mcp(tool) => {
                 let mcp = self.app.mcp(key.unwrap_or_default());
-                let mut request =
-                    mcp.request("tools/call", Some(tool), json!({"name": tool, "arguments": input}));
+                let mut request = mcp.request("tools/call", Some(tool), json!({"name": tool, "arguments": input}));
                 if key.is_none() {
                     request = Request::new(self.app.network(), "POST", "/mcp").json(&json!({"jsonrpc": "2.0"}));
                 }
@@ -226,7 +221,12 @@ async fn a_missing_permission_is_denied_on_every_face_and_written_down() {
     for entry in CATALOGUE.iter().filter(|entry| !matches!(entry.spec.access, Access::Open | Access::AnyPrincipal)) {
         for face in faces(entry) {
             let answer = world.call(face, entry.spec.id, Some(&narrow), (case(entry).good)(&world)).await;
-            assert_eq!((answer.status, answer.code().as_str()), (403, "permission_denied"), "{} {face:?}", entry.spec.id);
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (403, "permission_denied"),
+                "{} {face:?}",
+                entry.spec.id
+            );
             assert!(answer.json()["required"].is_string(), "{face:?}");
         }
         let denied = world.app.audit("default", json!({"action": "authz.denied", "actor": world.otto.id})).await;
@@ -249,7 +249,12 @@ async fn another_workspaces_rows_are_not_found_on_any_face() {
             match case(entry).foreign {
                 Some(foreign) => {
                     let answer = world.call(face, entry.spec.id, key, foreign(&world)).await;
-                    assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{} {face:?}", entry.spec.id);
+                    assert_eq!(
+                        (answer.status, answer.code().as_str()),
+                        (404, "not_found"),
+                        "{} {face:?}",
+                        entry.spec.id
+                    );
                 }
                 None => {
                     let text = world.call(face, entry.spec.id, key, (case(entry).good)(&world)).await.text();
@@ -282,7 +287,11 @@ async fn every_change_leaves_one_audit_row_on_every_face() {
             assert_eq!(rows.len(), before + 1, "{} {face:?}", entry.spec.id);
             let row = &rows[0];
             for field in ["actor", "credential_id", "via", "object", "request_id"] {
-                assert!(row[field].as_str().is_some_and(|text| !text.is_empty()), "{} lacks {field}: {row}", entry.spec.id);
+                assert!(
+                    row[field].as_str().is_some_and(|text| !text.is_empty()),
+                    "{} lacks {field}: {row}",
+                    entry.spec.id
+                );
             }
             let verified = world.app.as_operator("default", "audit.verify", &json!({})).await;
             assert_eq!(verified.json()["ok"], true);
@@ -314,14 +323,15 @@ async fn a_keys_limit_holds_for_every_operation_on_every_face() {
 
 #[tokio::test]
 async fn every_operation_succeeds_on_every_face_that_serves_it() {
-    for entry in CATALOGUE.iter().filter(|entry| matches!(entry.spec.access, Access::Permission(_) | Access::AnyPrincipal)) {
+    for entry in
+        CATALOGUE.iter().filter(|entry| matches!(entry.spec.access, Access::Permission(_) | Access::AnyPrincipal))
+    {
         if entry.spec.id.starts_with("key.") && entry.spec.effect != Effect::Read {
             continue;
         }
         for face in faces(entry) {
             let world = World::new().await;
-            let answer =
-                world.call(face, entry.spec.id, Some(&world.otto.key), (case(entry).good)(&world)).await;
+            let answer = world.call(face, entry.spec.id, Some(&world.otto.key), (case(entry).good)(&world)).await;
             let expected = if is_by_key(face) { 404 } else { 200 };
             let status = if answer.status == 201 { 200 } else { answer.status };
             assert_eq!(status, expected, "{} {face:?}: {}", entry.spec.id, answer.text());

@@ -1,5 +1,12 @@
 //! Tests through the mounted server: real sockets, real keys, the real store.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failing step of a test ends the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a failing step of a test ends the test"
+)]
 
 mod attacks;
 mod catalogue;
@@ -7,3 +14,4 @@ mod identity;
 mod mcp;
 mod memory;
 mod recall;
+mod streams;

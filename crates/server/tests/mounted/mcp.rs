@@ -1,5 +1,7 @@
 //! The transport's rules: what a message has to look like, and what is answered when it does not.
 
+mod panic;
+
 use serde_json::{Value, json};
 use testkit::{Agent, Answer, Mcp, TestApp};
 
@@ -141,8 +143,11 @@ async fn headers_must_say_what_the_body_says() {
 async fn a_header_for_one_tool_never_runs_another() {
     let server = Server::start().await;
     let call = message("tools/call", json!({"name": "create_memory", "arguments": {"content": "x"}}));
-    server.check(call, &[("mcp-name", Some("get_memory"))], 400, -32020).await;
-    assert_eq!(server.app.audit("default", json!({"action": "memory.create"})).await.len(), 0);
+    server.check(call.clone(), &[("mcp-name", Some("get_memory"))], 400, -32020).await;
+    let written = async || server.app.audit("default", json!({"action": "memory.create"})).await.len();
+    assert_eq!(written().await, 0);
+    server.check(call, &[("mcp-name", Some("create_memory"))], 200, 0).await;
+    assert_eq!(written().await, 1);
 }
 
 #[tokio::test]

@@ -111,13 +111,17 @@ async fn lifetimes_have_their_limits() {
     };
     assert_eq!(created(&app, &alice, with(json!({"expires_in": 0}))).await["expires_at"], Value::Null);
     assert_eq!(create(&app, &alice, with(json!({"expires_in": 31_536_000}))).await.status, 201);
-    for wrong in [json!({"expires_in": 31_536_001}), json!({"expires_in": -1}), json!({"layer": "short", "expires_in": 5})] {
+    for wrong in
+        [json!({"expires_in": 31_536_001}), json!({"expires_in": -1}), json!({"layer": "short", "expires_in": 5})]
+    {
         let answer = create(&app, &alice, with(wrong)).await;
         assert_eq!((answer.status, answer.json()["errors"][0]["field"].as_str().unwrap()), (400, "expires_in"));
     }
     let short = created(&app, &alice, with(json!({"layer": "short"}))).await;
-    let (start, end): (types::Timestamp, types::Timestamp) =
-        (short["created_at"].as_str().unwrap().parse().unwrap(), short["expires_at"].as_str().unwrap().parse().unwrap());
+    let (start, end): (types::Timestamp, types::Timestamp) = (
+        short["created_at"].as_str().unwrap().parse().unwrap(),
+        short["expires_at"].as_str().unwrap().parse().unwrap(),
+    );
     assert_eq!(end.micros() - start.micros(), 86_400 * 1_000_000);
 }
 
@@ -146,7 +150,8 @@ async fn prefix_percent_matches_nothing() {
         set(&app, &alice, key, json!({"value": 1})).await;
     }
     let count = async |prefix: &str| {
-        let answer = app.rest("GET", format!("/api/v1/memories?count=true&prefix={prefix}")).key(&alice.key).send().await;
+        let answer =
+            app.rest("GET", format!("/api/v1/memories?count=true&prefix={prefix}")).key(&alice.key).send().await;
         answer.json()["total"].as_i64().unwrap()
     };
     assert_eq!(count("config_").await, 2);
@@ -162,18 +167,25 @@ async fn of_fifty_parallel_updates_of_one_version_one_succeeds() {
     let memory = created(&app, &alice, json!({"content": "v1"})).await;
     let path = format!("/api/v1/memories/{}", memory["id"].as_str().unwrap());
     let update = |version: i64, text: String| {
-        app.rest("PATCH", path.clone()).key(&alice.key).json(&json!({"expected_version": version, "content": text})).send()
+        app.rest("PATCH", path.clone())
+            .key(&alice.key)
+            .json(&json!({"expected_version": version, "content": text}))
+            .send()
     };
     assert_eq!(update(1, "v2".into()).await.json()["version"], 2);
     let stale = update(1, "lost".into()).await;
-    assert_eq!((stale.status, stale.code().as_str(), stale.json()["current_version"].as_i64()), (409, "version_conflict", Some(2)));
+    assert_eq!(
+        (stale.status, stale.code().as_str(), stale.json()["current_version"].as_i64()),
+        (409, "version_conflict", Some(2))
+    );
     let calls: Vec<_> = (0..50).map(|n| tokio::spawn(update(2, format!("racer {n}")))).collect();
     let mut won = 0;
     for call in calls {
         won += u32::from(call.await.unwrap().status == 200);
     }
     assert_eq!(won, 1);
-    let by_header = app.rest("PATCH", path.clone()).key(&alice.key).header("if-match", "\"3\"").json(&json!({"content": "x"}));
+    let by_header =
+        app.rest("PATCH", path.clone()).key(&alice.key).header("if-match", "\"3\"").json(&json!({"content": "x"}));
     assert_eq!(by_header.send().await.status, 200);
 }
 
@@ -229,14 +241,17 @@ async fn another_workspaces_rows_change_no_bit_of_an_answer() {
     for n in 0..40 {
         created(&app, &alice, json!({"content": format!("deploy notes {n}: the deploy of service {}", n % 7)})).await;
     }
-    let questions =
-        [json!({"query": "deploy service notes", "limit": 20}), json!({"query": "deplyo servcie", "limit": 20, "mode": "keyword"})];
+    let questions = [
+        json!({"query": "deploy service notes", "limit": 20}),
+        json!({"query": "deplyo servcie", "limit": 20, "mode": "keyword"}),
+    ];
     let mut before = Vec::new();
     for question in &questions {
         before.push(search(&app, &alice, question.clone()).await);
     }
     for n in 0..400 {
-        created(&app, &eve, json!({"content": format!("deploy service notes deployment {n}"), "access": "public"})).await;
+        created(&app, &eve, json!({"content": format!("deploy service notes deployment {n}"), "access": "public"}))
+            .await;
     }
     for (question, before) in questions.iter().zip(before) {
         assert_eq!(search(&app, &alice, question.clone()).await, before);
@@ -267,8 +282,10 @@ async fn stranger_cannot_update_or_delete_by_id() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.agent("alice").await, app.agent("bob").await);
     let private = created(&app, &alice, json!({"content": "hers"})).await["id"].as_str().unwrap().to_owned();
-    let public =
-        created(&app, &alice, json!({"content": "everyone's to read", "access": "public"})).await["id"].as_str().unwrap().to_owned();
+    let public = created(&app, &alice, json!({"content": "everyone's to read", "access": "public"})).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     for (id, status, code) in [(&private, 404, "not_found"), (&public, 403, "permission_denied")] {
         let path = format!("/api/v1/memories/{id}");
         let update = app.rest("PATCH", path.clone()).key(&bob.key).json(&json!({"content": "his"})).send().await;
@@ -285,8 +302,12 @@ async fn update_cannot_assign_owner() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.agent("alice").await, app.agent("bob").await);
     let id = created(&app, &alice, json!({"content": "hers"})).await["id"].as_str().unwrap().to_owned();
-    let answer =
-        app.rest("PATCH", format!("/api/v1/memories/{id}")).key(&alice.key).json(&json!({"owner": bob.id})).send().await;
+    let answer = app
+        .rest("PATCH", format!("/api/v1/memories/{id}"))
+        .key(&alice.key)
+        .json(&json!({"owner": bob.id}))
+        .send()
+        .await;
     assert_eq!((answer.status, answer.json()["errors"][0]["field"].clone()), (400, json!("owner")));
 }
 
@@ -367,7 +388,11 @@ async fn a_repeat_with_an_idempotency_key_does_nothing_again() {
     let app = TestApp::start().await;
     let alice = app.agent("alice").await;
     let send = |text: &str| {
-        app.rest("POST", "/api/v1/memories").key(&alice.key).header("idempotency-key", "once").json(&json!({"content": text})).send()
+        app.rest("POST", "/api/v1/memories")
+            .key(&alice.key)
+            .header("idempotency-key", "once")
+            .json(&json!({"content": text}))
+            .send()
     };
     let first = send("one").await;
     let second = send("one").await;
@@ -477,8 +502,10 @@ async fn boost_counts_importance_and_age() {
 async fn filters_narrow_before_ranking() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.agent("alice").await, app.agent("bob").await);
-    let a = created(&app, &alice, json!({"content": "blue lamp", "tags": ["x", "y"], "project": "p1", "kind": "fact"})).await;
-    let b = created(&app, &bob, json!({"content": "blue lamp", "tags": ["x"], "importance": 0.9, "access": "public"})).await;
+    let a = created(&app, &alice, json!({"content": "blue lamp", "tags": ["x", "y"], "project": "p1", "kind": "fact"}))
+        .await;
+    let b = created(&app, &bob, json!({"content": "blue lamp", "tags": ["x"], "importance": 0.9, "access": "public"}))
+        .await;
     let only = async |filter: Value| {
         let mut question = json!({"query": "blue lamp"});
         question.as_object_mut().unwrap().extend(filter.as_object().unwrap().clone());
@@ -494,8 +521,12 @@ async fn filters_narrow_before_ranking() {
     assert_eq!(only(json!({"min_importance": 0.8})).await, [b]);
     assert!(only(json!({"project": "nowhere"})).await.is_empty());
     assert!(only(json!({"tags_all": ["x", "nowhere"]})).await.is_empty());
-    let semantic =
-        app.rest("POST", "/api/v1/memories/search").key(&alice.key).json(&json!({"query": "x", "mode": "semantic"})).send().await;
+    let semantic = app
+        .rest("POST", "/api/v1/memories/search")
+        .key(&alice.key)
+        .json(&json!({"query": "x", "mode": "semantic"}))
+        .send()
+        .await;
     assert_eq!((semantic.status, semantic.code().as_str()), (503, "semantic_unavailable"));
 }
 

@@ -19,8 +19,9 @@ const TAGS: [&str; 3] = ["red", "green", "blue"];
 const PROJECTS: [&str; 2] = ["north", "south"];
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let create = (0..3usize, 0..3usize, 0..3usize, 0..2usize, any::<bool>(), any::<bool>())
-        .prop_map(|(who, kind, tag, project, public, expires)| Step::Create { who, kind, tag, project, public, expires });
+    let create = (0..3usize, 0..3usize, 0..3usize, 0..2usize, any::<bool>(), any::<bool>()).prop_map(
+        |(who, kind, tag, project, public, expires)| Step::Create { who, kind, tag, project, public, expires },
+    );
     let step = prop_oneof![
         6 => create,
         1 => any::<usize>().prop_map(|which| Step::Delete { which }),

@@ -97,6 +97,8 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+        // Otherwise binding other values makes SQLite prepare some statements anew at every run.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
     ] {
         connection.set_db_config(config, is_on).map_err(opened)?;
     }

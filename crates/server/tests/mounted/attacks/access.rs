@@ -43,7 +43,10 @@ async fn attack_a37_ids_of_others_answer_like_ids_of_nobody() {
     let (mut rest_pairs, mut mcp_pairs) = (0, 0);
     for (who, in_w1) in [(&hall.bob, true), (&hall.rita, true), (&hall.otto, true), (&hall.eve, false)] {
         let (private, elsewhere) = if in_w1 {
-            (vec![&hall.hers, &hall.alice.key_id, &hall.alice.id], vec![&hall.eves, &hall.eve.key_id, &hall.eve.id, &hall.w2])
+            (
+                vec![&hall.hers, &hall.alice.key_id, &hall.alice.id],
+                vec![&hall.eves, &hall.eve.key_id, &hall.eve.id, &hall.w2],
+            )
         } else {
             (vec![], vec![&hall.hers, &hall.alice.key_id, &hall.alice.id, &hall.otto.id, &hall.w1])
         };
@@ -53,13 +56,17 @@ async fn attack_a37_ids_of_others_answer_like_ids_of_nobody() {
                 // Agents are no secret within their workspace, and its operator reads its audit log.
                 let open = entry.spec.id.starts_with("agent.") || entry.spec.id == "audit.list";
                 let foreign = elsewhere.iter().chain(private.iter().filter(|_| !open));
+                // Who made the workspace did so in the first one, whose audit log says it.
+                let foreign = foreign.filter(|id| !(entry.spec.id == "audit.list" && id.starts_with("wsp_")));
                 for id in foreign.map(|id| id.as_str()) {
                     let ids = Ids { memory: id, agent: id, key: id };
                     let random = nobody(id.split_once('_').unwrap().0);
                     let nobodys = Ids { memory: &random, agent: &random, key: &random };
                     let (theirs, none) = (aimed(entry, &ids, member, id), aimed(entry, &nobodys, member, &random));
                     let said = format!("{} {member}={id}", entry.spec.id);
-                    for (one, other) in requests(&hall.app, entry, &theirs).into_iter().zip(requests(&hall.app, entry, &none)) {
+                    for (one, other) in
+                        requests(&hall.app, entry, &theirs).into_iter().zip(requests(&hall.app, entry, &none))
+                    {
                         let (one, other) = (hall.probe(one.key(&who.key)).await, hall.probe(other.key(&who.key)).await);
                         assert_eq!(one.status, other.status, "{said}: {} {}", one.text(), other.text());
                         assert_eq!(body(&one), body(&other), "{said}");
@@ -122,7 +129,8 @@ async fn attack_a37_no_list_search_or_count_shows_a_private_row() {
             let page = hall.probe(hall.app.rest("GET", format!("/api/v1/memories{path}")).key(&who.key)).await.json();
             assert_eq!((page["items"].clone(), page["total"].clone()), (json!([]), json!(0)), "{path}");
         }
-        let found = hall.app.mcp(&who.key).call("search_memories", json!({"query": "cobalt ledger", "explain": true})).await;
+        let found =
+            hall.app.mcp(&who.key).call("search_memories", json!({"query": "cobalt ledger", "explain": true})).await;
         assert_eq!(found.content["items"], json!([]));
     }
 }
@@ -162,7 +170,8 @@ async fn attack_a38_a_reader_reaches_no_function_its_role_lacks() {
     assert!(refused >= 15, "{refused}");
     assert_eq!(hall.row().await, before);
     let denied = hall.app.audit("default", json!({"action": "authz.denied", "actor": hall.rita.id})).await;
-    let kinds: std::collections::BTreeSet<_> = denied.iter().map(|row| row["details"]["operation"].to_string()).collect();
+    let kinds: std::collections::BTreeSet<_> =
+        denied.iter().map(|row| row["details"]["operation"].to_string()).collect();
     let lacking = CATALOGUE.iter().filter(|entry| reader_lacks(entry) && !entry.spec.routes.is_empty()).count();
     assert_eq!(kinds.len(), lacking, "{kinds:?}");
 }
@@ -198,8 +207,20 @@ async fn attack_a38_nobody_reaches_anything_but_health_without_a_credential() {
 }
 
 const FORGED: [&str; 14] = [
-    "id", "owner", "created_by", "workspace_id", "workspace", "is_admin", "trust", "version", "status", "created_at",
-    "epoch", "agent_id", "sender", "as_agent",
+    "id",
+    "owner",
+    "created_by",
+    "workspace_id",
+    "workspace",
+    "is_admin",
+    "trust",
+    "version",
+    "status",
+    "created_at",
+    "epoch",
+    "agent_id",
+    "sender",
+    "as_agent",
 ];
 
 #[tokio::test]

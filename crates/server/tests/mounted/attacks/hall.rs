@@ -6,8 +6,19 @@ use testkit::{Agent, Answer, Request, TestApp};
 
 /// What no answer may hold: causes, paths, source positions.
 const LEAKS: [&str; 13] = [
-    "sqlite", "panicked", "/home/", "/work/", "/tmp/", "src/", ".rs:", "rusqlite", "serde_json", "rmcp", "hyper",
-    "unwrap()", "guildhall.db",
+    "sqlite",
+    "panicked",
+    "/home/",
+    "/work/",
+    "/tmp/",
+    "src/",
+    ".rs:",
+    "rusqlite",
+    "serde_json",
+    "rmcp",
+    "hyper",
+    "unwrap()",
+    "guildhall.db",
 ];
 
 /// Workspace W1 with four agents, and W2 with one.
@@ -181,7 +192,8 @@ pub(crate) fn requests(app: &TestApp, entry: &Entry, input: &Map<String, Value>)
             continue;
         }
         if ["GET", "DELETE"].contains(&route.method) {
-            let query: Vec<String> = rest.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(&flat(value)))).collect();
+            let query: Vec<String> =
+                rest.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(&flat(value)))).collect();
             let mark = if query.is_empty() { "" } else { "?" };
             all.push(app.rest(route.method, format!("{path}{mark}{}", query.join("&"))));
         } else {

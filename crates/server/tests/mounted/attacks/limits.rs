@@ -36,7 +36,10 @@ fn calls(app: &TestApp, key: &str) -> Vec<(&'static str, Request)> {
         ("override", get("/api/v1/whoami").header("x-http-method-override", "DELETE")),
         ("other header", app.rest("GET", "/api/v1/whoami").header("x-api-key", key)),
         ("scheme's case", app.rest("GET", "/api/v1/whoami").header("authorization", format!("bEARER  {key}"))),
-        ("forwarded", get("/api/v1/whoami").header("x-forwarded-for", "192.0.2.7").header("forwarded", "for=192.0.2.8")),
+        (
+            "forwarded",
+            get("/api/v1/whoami").header("x-forwarded-for", "192.0.2.7").header("forwarded", "for=192.0.2.8"),
+        ),
         ("tool", tool("whoami", json!({}))),
         ("another tool", tool("list_agents", json!({}))),
         ("unknown tool", tool("no_such_tool", json!({}))),
@@ -49,7 +52,10 @@ fn calls(app: &TestApp, key: &str) -> Vec<(&'static str, Request)> {
         ("body over the cap", app.mcp(key).request("tools/list", None, json!({})).bytes(vec![b' '; 1024 * 1024 + 1])),
         ("mcp batch", app.mcp(key).request("tools/list", None, json!({})).bytes("[{},{},{}]")),
         ("wrong json", app.rest("POST", "/api/v1/memories").key(key).json(&json!({})).bytes("{")),
-        ("too large", app.rest("POST", "/api/v1/memories").key(key).json(&json!({})).bytes(vec![b' '; 1024 * 1024 + 1])),
+        (
+            "too large",
+            app.rest("POST", "/api/v1/memories").key(key).json(&json!({})).bytes(vec![b' '; 1024 * 1024 + 1]),
+        ),
     ]
 }
 
@@ -84,11 +90,10 @@ async fn attack_a25_every_way_to_call_shares_one_bucket() {
 async fn attack_a25_a_batch_is_refused_and_charged_once() {
     let app = TestApp::start().await;
     let agent = limited(&app, "alice", 3).await;
-    let call = |n: u32| {
-        json!({"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}})
-    };
+    let call = |n: u32| json!({"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}});
     let batch: Vec<Value> = (0..50).map(call).collect();
-    let request = app.mcp(&agent.key).request("tools/call", Some("whoami"), json!({})).bytes(Value::from(batch).to_string());
+    let request =
+        app.mcp(&agent.key).request("tools/call", Some("whoami"), json!({})).bytes(Value::from(batch).to_string());
     let answer = request.send().await;
     assert_eq!((answer.status, answer.json()["error"]["code"].clone()), (400, json!(-32_600)), "{}", answer.text());
     assert!(answer.json()["result"].is_null());

@@ -16,11 +16,51 @@ async fn attack_a34_operators_of_query_languages_are_words() {
     let words = vec!["cobalt"; 140].join(" ");
     let many = vec!["w"; 10_000].join(" ");
     let hostile = [
-        "\" OR *", "NEAR(a b)", "NEAR(cobalt note, 5)", "owner:eve", "owner:bob cobalt", "a*", "cob*", "*", "\"", "\"cobalt",
-        "-", "-cobalt", "(", ")", "((((", "cobalt)", "'", "' OR '1'='1", "\\", "%", "_", "cobalt; DROP TABLE memories",
-        "cobalt AND NOT note", "{content owner}: cobalt", "^cobalt", "cobalt + note", "\u{0}", "cobalt\u{0}note", "🦀", "🦀🦀 cobalt",
-        "\u{202E}tlaboc", "𝒸ℴ𝒷𝒶𝓁𝓉", "a\u{300}\u{300}\u{300}", words.as_str(), many.as_str(), "workspace_id", "rowid", "rank",
-        "cobalt\" UNION SELECT", "ﷺ", "İ", "ß", "\t\n", " ", "",
+        "\" OR *",
+        "NEAR(a b)",
+        "NEAR(cobalt note, 5)",
+        "owner:eve",
+        "owner:bob cobalt",
+        "a*",
+        "cob*",
+        "*",
+        "\"",
+        "\"cobalt",
+        "-",
+        "-cobalt",
+        "(",
+        ")",
+        "((((",
+        "cobalt)",
+        "'",
+        "' OR '1'='1",
+        "\\",
+        "%",
+        "_",
+        "cobalt; DROP TABLE memories",
+        "cobalt AND NOT note",
+        "{content owner}: cobalt",
+        "^cobalt",
+        "cobalt + note",
+        "\u{0}",
+        "cobalt\u{0}note",
+        "🦀",
+        "🦀🦀 cobalt",
+        "\u{202E}tlaboc",
+        "𝒸ℴ𝒷𝒶𝓁𝓉",
+        "a\u{300}\u{300}\u{300}",
+        words.as_str(),
+        many.as_str(),
+        "workspace_id",
+        "rowid",
+        "rank",
+        "cobalt\" UNION SELECT",
+        "ﷺ",
+        "İ",
+        "ß",
+        "\t\n",
+        " ",
+        "",
     ];
     for query in hostile {
         let question = json!({"query": query, "limit": 100, "explain": true});
@@ -42,14 +82,26 @@ async fn attack_a34_operators_of_query_languages_are_words() {
 #[tokio::test]
 async fn attack_a34_names_and_filters_of_lists_are_values_not_sql() {
     let hall = Hall::open().await;
-    for text in ["' OR 1=1 --", "\" OR \"\"=\"", "%25", "_", "x' UNION SELECT * FROM api_keys --", "a%00b", "*", "?1", "$2", ":now"] {
+    for text in [
+        "' OR 1=1 --",
+        "\" OR \"\"=\"",
+        "%25",
+        "_",
+        "x' UNION SELECT * FROM api_keys --",
+        "a%00b",
+        "*",
+        "?1",
+        "$2",
+        ":now",
+    ] {
         let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
         for filter in ["prefix", "project", "tags_all", "tags_any"] {
             let path = format!("/api/v1/memories?count=true&{filter}={encoded}");
             let page = hall.probe(hall.app.rest("GET", path).key(&hall.bob.key)).await;
             assert!(page.status == 400 || page.json()["total"] == 0, "{filter} {text}: {}", page.text());
         }
-        let by_key = hall.probe(hall.app.rest("GET", format!("/api/v1/memories/by-key/{encoded}")).key(&hall.bob.key)).await;
+        let by_key =
+            hall.probe(hall.app.rest("GET", format!("/api/v1/memories/by-key/{encoded}")).key(&hall.bob.key)).await;
         assert!([400, 404].contains(&by_key.status), "{text}");
         for filter in ["actor", "action", "object"] {
             let path = format!("/api/v1/audit?count=true&{filter}={encoded}");
@@ -62,12 +114,31 @@ async fn attack_a34_names_and_filters_of_lists_are_values_not_sql() {
 #[tokio::test]
 async fn attack_a35_numbers_out_of_range_are_refused() {
     let hall = Hall::open().await;
-    let numbers = ["0", "-1", "201", "1e9", "1.5", "NaN", "Infinity", "9223372036854775808", "4294967297", "0x10", "", "١", "+5 ", "null"];
+    let numbers = [
+        "0",
+        "-1",
+        "201",
+        "1e9",
+        "1.5",
+        "NaN",
+        "Infinity",
+        "9223372036854775808",
+        "4294967297",
+        "0x10",
+        "",
+        "١",
+        "+5 ",
+        "null",
+    ];
     for path in ["/api/v1/memories", "/api/v1/agents", "/api/v1/keys", "/api/v1/audit"] {
         for limit in numbers {
             let encoded: String = form_urlencoded::byte_serialize(limit.as_bytes()).collect();
             let answer = hall.probe(hall.app.rest("GET", format!("{path}?limit={encoded}")).key(&hall.otto.key)).await;
-            assert_eq!((answer.status, answer.json()["errors"][0]["field"].clone()), (400, json!("limit")), "{path} {limit}");
+            assert_eq!(
+                (answer.status, answer.json()["errors"][0]["field"].clone()),
+                (400, json!("limit")),
+                "{path} {limit}"
+            );
         }
         for limit in ["1", "200"] {
             let answer = hall.probe(hall.app.rest("GET", format!("{path}?limit={limit}")).key(&hall.otto.key)).await;
@@ -156,7 +227,8 @@ async fn attack_a35_a_cursor_serves_only_whom_and_what_it_was_made_for() {
     refused(format!("/api/v1/audit?limit=1&actor=system&cursor={audit}"), &hall.otto.key).await;
     let by_tool = hall.app.mcp(&hall.bob.key).call("list_agents", json!({"limit": 1, "cursor": agents})).await;
     assert_eq!(by_tool.code(), "invalid_cursor");
-    let next = hall.probe(hall.app.rest("GET", format!("/api/v1/memories?limit=2&cursor={memories}")).key(&hall.alice.key));
+    let next =
+        hall.probe(hall.app.rest("GET", format!("/api/v1/memories?limit=2&cursor={memories}")).key(&hall.alice.key));
     assert_eq!(next.await.json()["items"].as_array().map(Vec::len), Some(2));
     assert_ne!(hall.row().await, Value::Null);
 }
