@@ -26,6 +26,22 @@ fn check_name(checks: &mut Checks, name: &str) {
     }
 }
 
+/// A name for people: one line, nothing that turns or hides text.
+fn check_display_name(checks: &mut Checks, name: &str) {
+    checks.line("display_name", name, 1..=100);
+    let hides = |c: char| {
+        c.is_control()
+            || matches!(
+                c,
+                '\u{AD}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+            )
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{E0000}'..='\u{E007F}')
+    };
+    if name.chars().any(hides) {
+        checks.fail("display_name", "must not hold invisible or direction-changing characters");
+    }
+}
+
 fn check_reserved(name: &str) -> Result<()> {
     if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
         return Err(Error::new(Code::NameNotAllowed, format!("`{name}` is reserved")).hint("choose another name"));

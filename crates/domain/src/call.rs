@@ -131,4 +131,10 @@ impl Change<'_, '_> {
     pub fn publish(&mut self, kind: &'static str, object: impl ToString) {
         self.events.push((kind, object.to_string()));
     }
+
+    /// Writes the change into the ledgers of another workspace than the caller's: of one that it makes, so that no other
+    /// tenant learns of it.
+    pub(crate) fn belongs_to(&mut self, workspace: WorkspaceId) {
+        self.workspace = workspace;
+    }
 }

@@ -88,6 +88,9 @@ CREATE UNIQUE INDEX memories_by_key ON memories (workspace_id, owner, key)
   WHERE deleted_at IS NULL AND key IS NOT NULL;
 CREATE INDEX memories_own_updated ON memories (workspace_id, owner, updated_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX memories_own_created ON memories (workspace_id, owner, created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX memories_own_sorted ON memories (workspace_id, owner, COALESCE(key, ''), id) WHERE deleted_at IS NULL;
+CREATE INDEX memories_public_sorted ON memories (workspace_id, COALESCE(key, ''), id)
+  WHERE deleted_at IS NULL AND access = 'public';
 CREATE INDEX memories_public_updated ON memories (workspace_id, updated_at, id)
   WHERE deleted_at IS NULL AND access = 'public';
 CREATE INDEX memories_public_created ON memories (workspace_id, created_at, id)

@@ -41,7 +41,7 @@ impl NewAgent {
         let mut checks = Checks::default();
         super::check_name(&mut checks, &self.name);
         let display_name = self.display_name.unwrap_or_else(|| self.name.clone());
-        checks.line("display_name", &display_name, 1..=100);
+        super::check_display_name(&mut checks, &display_name);
         let agent_type = self.agent_type.unwrap_or_else(|| "agent".into());
         super::check_type(&mut checks, &agent_type);
         let role = self.role.unwrap_or_else(|| "agent".into());

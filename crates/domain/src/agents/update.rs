@@ -42,7 +42,7 @@ impl Changes {
     fn check(&self) -> Result<()> {
         let mut checks = Checks::default();
         if let Some(name) = &self.display_name {
-            checks.line("display_name", name, 1..=100);
+            super::check_display_name(&mut checks, name);
         }
         if let Some(agent_type) = &self.agent_type {
             super::check_type(&mut checks, agent_type);

@@ -107,7 +107,8 @@ fn words(map: &mut Map<String, Value>) {
     map.insert("enum".into(), Value::Array(all));
 }
 
-/// Every tool's name, toolset, description and the SHA-256 of its schema: `docs/reference/mcp-tools.json`.
+/// Every tool's name, toolset, description and digest: `docs/reference/mcp-tools.json`. The digest is the SHA-256 of the
+/// members `description`, `inputSchema` and `name` that `tools/list` shows, as compact JSON with sorted members.
 #[must_use]
 pub fn mcp_tools() -> String {
     let mut tools: Vec<Value> = Vec::new();
@@ -116,13 +117,14 @@ pub fn mcp_tools() -> String {
             CATALOGUE.iter().filter(|entry| entry.spec.tool.is_some_and(|tool| tool.set == *set)).collect();
         entries.sort_by_key(|entry| entry.spec.tool.map(|tool| tool.name));
         for entry in entries {
-            let schema = Value::Object(input_schema(entry)).to_string();
+            let name = entry.spec.tool.map(|tool| tool.name);
+            let text = json!({ "description": entry.spec.summary, "inputSchema": input_schema(entry), "name": name });
             tools.push(json!({
-                "name": entry.spec.tool.map(|tool| tool.name),
+                "name": name,
                 "toolset": set,
                 "operation": entry.spec.id,
                 "description": entry.spec.summary,
-                "sha256": digest::hex(&digest::sha256(&[entry.spec.summary.as_bytes(), schema.as_bytes()])),
+                "sha256": digest::hex(&digest::sha256_of(text.to_string().as_bytes())),
             }));
         }
     }

@@ -55,6 +55,7 @@ impl Operation for Create {
                     }
                     _ => error,
                 })?;
+            change.belongs_to(id);
             change.touched(id);
             change.publish("workspace.created", id);
             Ok(Verdict::Done(workspace))

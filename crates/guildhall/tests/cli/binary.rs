@@ -38,6 +38,10 @@ impl Ended {
 pub(crate) fn command(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_guildhall"));
     command.env_clear().args(arguments).arg("--data").arg(data).stdin(Stdio::null());
+    #[expect(clippy::disallowed_methods, reason = "an instrumented binary is told where to say what it ran")]
+    if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {
+        command.env("LLVM_PROFILE_FILE", profile);
+    }
     command
 }
 

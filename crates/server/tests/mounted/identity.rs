@@ -1133,3 +1133,22 @@ async fn origin_list_is_on() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_workspace_is_not_known_to_another_ones_operators() {
+    let app = TestApp::start().await;
+    let otto = app.agent_in("default", "otto", "operator").await;
+    app.workspace("secret-tenant").await;
+    let log = app.rest("GET", "/admin/logs?limit=200").key(&otto.key).send().await.text();
+    assert!(!log.contains("workspace.create") && !log.contains("wsp_"), "{log}");
+    assert_eq!(app.audit("secret-tenant", json!({"action": "workspace.create"})).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_display_name_turns_and_hides_no_text() {
+    let app = TestApp::start().await;
+    for name in ["ab\u{202E}cd", "a\u{200B}b", "a\u{E0041}b", "a\u{AD}b"] {
+        let answer = app.as_operator("default", "agent.create", &json!({"name": "x", "display_name": name})).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_input"), "{name:?}");
+    }
+}

@@ -8,7 +8,7 @@ use types::{
 };
 
 use super::read;
-use crate::{Result, Scope, Tx, Value, row::json};
+use crate::{Result, Row, Scope, Tx, Value, row::json};
 
 /// What a list is narrowed to.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +78,16 @@ impl Sort {
         }
     }
 
+    /// Where a row of a listing stands that is not read.
+    fn place_of(self, row: &Row<'_>) -> Result<Place> {
+        let id = row.text(0)?;
+        Ok(match self {
+            Self::Updated => Place::Moment(row.int(20)?, id),
+            Self::Created => Place::Moment(row.int(19)?, id),
+            Self::Key => Place::Key(row.opt_text(2)?.unwrap_or_default(), id),
+        })
+    }
+
     fn order(self, left: &Memory, right: &Memory) -> Ordering {
         match self {
             Self::Updated => (right.updated_at, right.id).cmp(&(left.updated_at, left.id)),
@@ -88,62 +98,93 @@ impl Sort {
     }
 }
 
-// $1 workspace, $2 viewer, $3 now, then the filters; the place and the limit come last.
+// $1 workspace, $2 viewer, $3 now, then the filters, the range of keys where one is asked for, the place and the limit.
 macro_rules! narrowed {
     ($whose:literal) => {
         concat!(
             "FROM memories WHERE workspace_id = $1 AND ",
             $whose,
             " AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > $3)",
-            " AND (CAST($4 AS TEXT) IS NULL OR substr(key, 1, length($4)) = $4)",
-            " AND (CAST($5 AS TEXT) IS NULL OR owner = $5) AND (CAST($6 AS TEXT) IS NULL OR kind = $6)",
-            " AND (CAST($7 AS TEXT) IS NULL OR access = $7) AND (CAST($8 AS TEXT) IS NULL OR project = $8)",
-            " AND created_at > $9 AND created_at < $10 AND updated_at > $11 AND updated_at < $12"
+            " AND (CAST($4 AS TEXT) IS NULL OR owner = $4) AND (CAST($5 AS TEXT) IS NULL OR kind = $5)",
+            " AND (CAST($6 AS TEXT) IS NULL OR access = $6) AND (CAST($7 AS TEXT) IS NULL OR project = $7)",
+            " AND created_at > $8 AND created_at < $9 AND updated_at > $10 AND updated_at < $11"
+        )
+    };
+}
+
+// The bounds let the index on keys be used; the prefix itself is compared literally.
+macro_rules! keyed {
+    ($whose:literal) => {
+        concat!(
+            narrowed!($whose),
+            " AND COALESCE(key, '') >= $12 AND COALESCE(key, '') < $13",
+            " AND substr(COALESCE(key, ''), 1, length($14)) = $14"
         )
     };
 }
 
 macro_rules! listing {
-    ($whose:literal, $tail:literal) => {
+    ($rows:expr, $tail:literal) => {
         concat!(
             "SELECT id, owner, key, kind, NULL, NULL, summary, tags, importance, access, project, layer, expires_at, ",
             "metadata, provenance, access_count, accessed_at, relevance, version, created_at, updated_at, size_bytes ",
-            narrowed!($whose),
+            $rows,
             $tail
         )
     };
 }
 
 const OWN_UPDATED: &str =
-    listing!("owner = $2", " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15");
+    listing!(narrowed!("owner = $2"), " AND (updated_at, id) < ($12, $13) ORDER BY updated_at DESC, id DESC LIMIT $14");
 const OWN_CREATED: &str =
-    listing!("owner = $2", " AND (created_at, id) < ($13, $14) ORDER BY created_at DESC, id DESC LIMIT $15");
-const OWN_KEY: &str =
-    listing!("owner = $2", " AND (COALESCE(key, ''), id) > ($13, $14) ORDER BY COALESCE(key, ''), id LIMIT $15");
-// The viewer's own public rows come here too and are dropped in the merge: walking past them would take as long as
-// there are many.
+    listing!(narrowed!("owner = $2"), " AND (created_at, id) < ($12, $13) ORDER BY created_at DESC, id DESC LIMIT $14");
+// The viewer's own public rows come here too and are dropped in the merge: walking past them would take as long as there
+// are many.
 const PUBLIC_UPDATED: &str = listing!(
-    "CAST($2 AS TEXT) IS NOT NULL AND access = 'public'",
-    " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15"
+    narrowed!("CAST($2 AS TEXT) IS NOT NULL AND access = 'public'"),
+    " AND (updated_at, id) < ($12, $13) ORDER BY updated_at DESC, id DESC LIMIT $14"
 );
 const PUBLIC_CREATED: &str = listing!(
-    "CAST($2 AS TEXT) IS NOT NULL AND access = 'public'",
-    " AND (created_at, id) < ($13, $14) ORDER BY created_at DESC, id DESC LIMIT $15"
+    narrowed!("CAST($2 AS TEXT) IS NOT NULL AND access = 'public'"),
+    " AND (created_at, id) < ($12, $13) ORDER BY created_at DESC, id DESC LIMIT $14"
+);
+// Sorting by a sum keeps the planner from walking the index on times instead of the one on keys.
+const OWN_UPDATED_KEYED: &str = listing!(
+    keyed!("owner = $2"),
+    " AND (updated_at, id) < ($15, $16) ORDER BY updated_at + 0 DESC, id DESC LIMIT $17"
+);
+const OWN_CREATED_KEYED: &str = listing!(
+    keyed!("owner = $2"),
+    " AND (created_at, id) < ($15, $16) ORDER BY created_at + 0 DESC, id DESC LIMIT $17"
+);
+const PUBLIC_UPDATED_KEYED: &str = listing!(
+    keyed!("CAST($2 AS TEXT) IS NOT NULL AND access = 'public'"),
+    " AND (updated_at, id) < ($15, $16) ORDER BY updated_at + 0 DESC, id DESC LIMIT $17"
+);
+const PUBLIC_CREATED_KEYED: &str = listing!(
+    keyed!("CAST($2 AS TEXT) IS NOT NULL AND access = 'public'"),
+    " AND (created_at, id) < ($15, $16) ORDER BY created_at + 0 DESC, id DESC LIMIT $17"
+);
+const OWN_KEY: &str = listing!(
+    keyed!("owner = $2"),
+    " AND (COALESCE(key, ''), id) > ($15, $16) ORDER BY COALESCE(key, ''), id LIMIT $17"
 );
 const PUBLIC_KEY: &str = listing!(
-    "CAST($2 AS TEXT) IS NOT NULL AND access = 'public'",
-    " AND (COALESCE(key, ''), id) > ($13, $14) ORDER BY COALESCE(key, ''), id LIMIT $15"
+    keyed!("CAST($2 AS TEXT) IS NOT NULL AND access = 'public'"),
+    " AND (COALESCE(key, ''), id) > ($15, $16) ORDER BY COALESCE(key, ''), id LIMIT $17"
 );
-const COUNT_OWN: &str = concat!("SELECT COUNT(*) ", narrowed!("owner = $2"));
-const TAGS_OWN: &str = concat!("SELECT tags ", narrowed!("owner = $2"));
-const TAGS_PUBLIC: &str = concat!("SELECT tags ", narrowed!("owner <> $2 AND access = 'public'"));
-const COUNT_PUBLIC: &str = concat!("SELECT COUNT(*) ", narrowed!("owner <> $2 AND access = 'public'"));
+const COUNT_OWN: &str = concat!("SELECT COUNT(*) ", keyed!("owner = $2"));
+const COUNT_PUBLIC: &str = concat!("SELECT COUNT(*) ", keyed!("owner <> $2 AND access = 'public'"));
+const TAGS_OWN: &str = concat!("SELECT tags ", keyed!("owner = $2"));
+const TAGS_PUBLIC: &str = concat!("SELECT tags ", keyed!("owner <> $2 AND access = 'public'"));
 
-fn statements(sort: Sort) -> [&'static str; 2] {
-    match sort {
-        Sort::Updated => [OWN_UPDATED, PUBLIC_UPDATED],
-        Sort::Created => [OWN_CREATED, PUBLIC_CREATED],
-        Sort::Key => [OWN_KEY, PUBLIC_KEY],
+const fn statements(sort: Sort, is_keyed: bool) -> [&'static str; 2] {
+    match (sort, is_keyed) {
+        (Sort::Updated, false) => [OWN_UPDATED, PUBLIC_UPDATED],
+        (Sort::Created, false) => [OWN_CREATED, PUBLIC_CREATED],
+        (Sort::Updated, true) => [OWN_UPDATED_KEYED, PUBLIC_UPDATED_KEYED],
+        (Sort::Created, true) => [OWN_CREATED_KEYED, PUBLIC_CREATED_KEYED],
+        (Sort::Key, _) => [OWN_KEY, PUBLIC_KEY],
     }
 }
 
@@ -153,7 +194,6 @@ fn narrowing<'a>(scope: &Scope, filter: &'a Filter, now: Timestamp) -> Vec<Value
         Value::from(scope.workspace().to_string()),
         Value::from(scope.viewer().to_string()),
         Value::from(now.micros()),
-        Value::from(filter.prefix.as_deref()),
         Value::from(filter.owner.map(|owner| owner.to_string())),
         Value::from(filter.kind.map(Kind::as_str)),
         Value::from(filter.access.map(Access::as_str)),
@@ -163,6 +203,28 @@ fn narrowing<'a>(scope: &Scope, filter: &'a Filter, now: Timestamp) -> Vec<Value
         moment(filter.updated_after, i64::MIN),
         moment(filter.updated_before, i64::MAX),
     ]
+}
+
+/// The range of keys that can begin with the prefix, at or after a key, and the prefix.
+fn key_range<'a>(filter: &'a Filter, after: &str) -> [Value<'a>; 3] {
+    let prefix = filter.prefix.as_deref().unwrap_or_default();
+    let from = if after > prefix { after } else { prefix };
+    [Value::from(from.to_owned()), Value::from(beyond(prefix)), Value::from(prefix)]
+}
+
+/// A text greater than every key with this prefix: its last character that has a successor is raised. Without one, a text
+/// greater than the greatest key of 255 characters.
+fn beyond(prefix: &str) -> String {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        // Surrogates are no characters: their successor is U+E000.
+        let next = char::from_u32(u32::from(last) + 1).or_else(|| (last == '\u{D7FF}').then_some('\u{E000}'));
+        if let Some(next) = next {
+            chars.push(next);
+            return chars.into_iter().collect();
+        }
+    }
+    char::MAX.to_string().repeat(256)
 }
 
 impl Filter {
@@ -187,9 +249,11 @@ pub fn list(
     (sort, after, limit): (Sort, &Place, usize),
     now: Timestamp,
 ) -> Result<Vec<Memory>> {
+    let is_keyed = filter.prefix.is_some();
+    let narrowing = narrowing(scope, filter, now);
     let mut rows = Vec::new();
-    for statement in statements(sort) {
-        rows.extend(one_source(tx, statement, &narrowing(scope, filter, now), filter, (sort, after, limit))?);
+    for statement in statements(sort, is_keyed) {
+        rows.extend(one_source(tx, statement, &narrowing, filter, (sort, after, limit))?);
     }
     rows.sort_by(|left, right| sort.order(left, right));
     rows.dedup_by(|left, right| left.id == right.id);
@@ -209,19 +273,34 @@ fn one_source(
     let mut place = after.clone();
     loop {
         let mut args = narrowing.to_vec();
-        args.extend(match &place {
-            Place::Moment(at, id) => [Value::from(*at), Value::from(id.as_str())],
-            Place::Key(key, id) => [Value::from(key.as_str()), Value::from(id.as_str())],
-        });
-        args.push(Value::from(i64::try_from(chunk).unwrap_or(i64::MAX)));
-        let rows = tx.rows(statement, &args, |row| {
-            Ok::<_, crate::Error>(Memory { size_bytes: Some(row.int(21)?), ..read(row)? })
-        })?;
-        let last_chunk = rows.len() < chunk;
-        if let Some(last) = rows.last() {
-            place = sort.place(last);
+        let from = place.clone();
+        match &from {
+            Place::Moment(at, id) => {
+                if filter.prefix.is_some() {
+                    args.extend(key_range(filter, ""));
+                }
+                args.extend([Value::from(*at), Value::from(id.as_str())]);
+            }
+            Place::Key(key, id) => {
+                args.extend(key_range(filter, key));
+                args.extend([Value::from(key.as_str()), Value::from(id.as_str())]);
+            }
         }
-        kept.extend(rows.into_iter().filter(|row| filter.admits(&row.tags)));
+        args.push(Value::from(i64::try_from(chunk).unwrap_or(i64::MAX)));
+        let mut scanned = 0;
+        tx.each(statement, &args, |row| {
+            scanned += 1;
+            // Most rows fail a filter on tags: they are not read any further.
+            if filter.has_tags() && !filter.admits(&json::<Vec<String>>(row.text_ref(7)?)?) {
+                place = sort.place_of(row)?;
+                return Ok(());
+            }
+            let memory = Memory { size_bytes: Some(row.int(21)?), ..read(row)? };
+            place = sort.place(&memory);
+            kept.push(memory);
+            Ok::<_, crate::Error>(())
+        })?;
+        let last_chunk = scanned < chunk;
         if last_chunk || kept.len() >= limit {
             kept.truncate(limit);
             return Ok(kept);
@@ -234,7 +313,8 @@ fn one_source(
 /// # Errors
 /// Those of the store.
 pub fn count(tx: &Tx<'_>, scope: &Scope, filter: &Filter, now: Timestamp) -> Result<i64> {
-    let args = narrowing(scope, filter, now);
+    let mut args = narrowing(scope, filter, now);
+    args.extend(key_range(filter, ""));
     let mut total = 0;
     if filter.has_tags() {
         for statement in [TAGS_OWN, TAGS_PUBLIC] {
@@ -249,4 +329,18 @@ pub fn count(tx: &Tx<'_>, scope: &Scope, filter: &Filter, now: Timestamp) -> Res
         }
     }
     Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_a_prefix_lies_no_text_that_has_it() {
+        for (prefix, beyond_it) in [("a", "b"), ("a\u{10FFFF}", "b"), ("\u{D7FF}", "\u{E000}")] {
+            assert_eq!(beyond(prefix), beyond_it, "{prefix:?}");
+        }
+        assert!(beyond("") > "\u{10FFFF}".repeat(255));
+        assert!("config_z\u{10FFFE}" < beyond("config_").as_str() && beyond("config_").as_str() < "config`a");
+    }
 }
