@@ -56,7 +56,7 @@ pub(super) fn guildhall(binary: &Path, data: &Path) -> Result<Process> {
 pub(super) fn bare(binary: &Path, payload: &Path) -> Result<Process> {
     let address = free_address()?;
     let mut command = Command::new(binary);
-    command.arg(address.to_string()).arg("payload").arg(payload);
+    command.arg(address.to_string()).arg(payload);
     start(command, address, "/")
 }
 
