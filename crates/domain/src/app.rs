@@ -124,12 +124,16 @@ impl App {
     /// # Errors
     /// Those of the store.
     pub async fn sweep(self: &Arc<Self>, finish: Finish) -> Result<()> {
-        self.tally.flush(self).await?;
-        self.denials.flush(self, finish).await?;
-        let now = self.now();
+        // Each part is tried whatever became of the others.
+        let counted = self.tally.flush(self).await;
+        let denied = self.denials.flush(self, finish).await;
+        counted.and(denied).and(self.prune().await)
+    }
+
+    async fn prune(&self) -> Result<()> {
+        let day_ago = self.now().plus_secs(-86_400);
         self.store
             .write(move |tx| {
-                let day_ago = now.plus_secs(-86_400);
                 store::outbox::prune(tx, everything("the sweeper drops old outbox rows"), day_ago)?;
                 store::replays::prune(tx, everything("the sweeper drops old answers"), day_ago)?;
                 Ok(store::Verdict::Done(()))

@@ -93,3 +93,11 @@ fn check_version(memory: &Memory, expected: Option<i64>) -> Result<(), Error> {
 fn expiry(fields: &fields::Lifetime, now: Timestamp) -> Option<Timestamp> {
     fields.seconds().map(|secs| now.plus_secs(secs))
 }
+
+/// Makes a key free that only an expired memory of the caller holds.
+fn free_key(change: &mut crate::Change<'_, '_>, scope: &store::Scope, key: &str, now: Timestamp) -> Result<(), Error> {
+    if let Some(expired) = store::memories::free_expired_key(change, scope, key, now)? {
+        change.publish("memory.expired", expired);
+    }
+    Ok(())
+}

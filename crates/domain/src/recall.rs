@@ -102,24 +102,16 @@ impl Recall {
         }
         // From here on commits are noted, and only then is the snapshot taken.
         workspace.set(State::Loading(Vec::new()));
-        let target = Arc::clone(&workspace);
-        let loaded = store.read(move |tx| load_rows(tx, id)).await;
-        let mut loaded = match loaded {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                target.set(State::Unloaded);
-                return Err(error);
-            }
-        };
+        let _unless_finished = Abandon(&workspace);
+        let mut loaded = store.read(move |tx| load_rows(tx, id)).await?;
         loop {
-            let Some(changed) = target.settle(&mut loaded) else { return Ok(()) };
+            let Some(changed) = workspace.settle(&mut loaded) else { return Ok(()) };
             loaded = store
                 .read(move |tx| {
                     changed.iter().try_for_each(|memory| loaded.refresh(tx, id, *memory))?;
                     Ok::<_, Error>(loaded)
                 })
-                .await
-                .inspect_err(|_| target.set(State::Unloaded))?;
+                .await?;
         }
     }
 
@@ -167,6 +159,18 @@ impl Recall {
             });
         }
         Ok(hits)
+    }
+}
+
+/// A load that fails, or whose caller goes away, leaves nothing half loaded behind.
+struct Abandon<'w>(&'w Workspace);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        if matches!(&*state, State::Loading(_)) {
+            *state = State::Unloaded;
+        }
     }
 }
 

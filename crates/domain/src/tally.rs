@@ -2,10 +2,11 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use store::Verdict;
+use store::{Everything, Tx, Verdict};
 use types::{AgentId, KeyId, MemoryId, Timestamp};
 
 use crate::{App, Error, Result, access::everything};
@@ -24,7 +25,7 @@ pub(crate) struct Tally {
     memories: Counts<MemoryId>,
 }
 
-fn count<K: std::hash::Hash + Eq>(counts: &Counts<K>, key: K, now: Timestamp) {
+fn count<K: Hash + Eq>(counts: &Counts<K>, key: K, now: Timestamp) {
     let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
     if counts.len() < BOUND || counts.contains_key(&key) {
         let entry = counts.entry(key).or_insert((0, now));
@@ -48,32 +49,44 @@ impl Tally {
         count(&self.memories, memory, now);
     }
 
-    /// Writes what was counted.
+    /// Writes what was counted; a batch that cannot be written is counted on.
     pub(crate) async fn flush(&self, app: &Arc<App>) -> Result<()> {
-        let reason = everything("the sweeper writes what was counted");
-        for batch in take(&self.keys).chunks(BATCH) {
-            let batch = batch.to_vec();
-            app.store
-                .write(move |tx| {
-                    for ((key, agent), times, last) in &batch {
-                        store::keys::used(tx, reason, *key, *times, *last)?;
-                        store::agents::seen(tx, reason, *agent, *last)?;
-                    }
-                    Ok::<_, Error>(Verdict::Done(()))
-                })
-                .await?;
-        }
-        for batch in take(&self.memories).chunks(BATCH) {
-            let batch = batch.to_vec();
-            app.store
-                .write(move |tx| {
-                    for (memory, times, last) in &batch {
-                        store::memories::fetched(tx, reason, *memory, *times, *last)?;
-                    }
-                    Ok::<_, Error>(Verdict::Done(()))
-                })
-                .await?;
-        }
-        Ok(())
+        let keys = write(&self.keys, app, |tx, reason, ((key, agent), times, last)| {
+            store::keys::used(tx, reason, *key, *times, *last)?;
+            Ok(store::agents::seen(tx, reason, *agent, *last)?)
+        });
+        keys.await?;
+        let memories = write(&self.memories, app, |tx, reason, (memory, times, last)| {
+            Ok(store::memories::fetched(tx, reason, *memory, *times, *last)?)
+        });
+        memories.await
     }
+}
+
+/// Writes one count.
+type One<K> = fn(&Tx<'_>, Everything, &(K, i64, Timestamp)) -> Result<()>;
+
+/// Writes counts in batches; from the first batch that fails on, they are counted again.
+async fn write<K>(counts: &Counts<K>, app: &App, one: One<K>) -> Result<()>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+{
+    let reason = everything("the sweeper writes what was counted");
+    let taken = take(counts);
+    for (number, batch) in taken.chunks(BATCH).enumerate() {
+        let batch = batch.to_vec();
+        let written = app.store.write(move |tx| {
+            batch.iter().try_for_each(|count| one(tx, reason, count))?;
+            Ok::<_, Error>(Verdict::Done(()))
+        });
+        if let Err(error) = written.await {
+            let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+            for (key, times, last) in taken.iter().skip(number * BATCH) {
+                let entry = counts.entry(key.clone()).or_insert((0, *last));
+                *entry = (entry.0 + times, entry.1.max(*last));
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
 }

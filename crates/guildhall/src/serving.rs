@@ -53,6 +53,27 @@ impl Signals {
     }
 }
 
+/// A port that is ours before anything else is done: a first run that could not listen would have shown its key to nobody.
+pub(crate) struct Port {
+    listener: std::net::TcpListener,
+    address: SocketAddr,
+}
+
+impl Port {
+    /// Binds the configured address.
+    ///
+    /// # Errors
+    /// [`exit::BUSY`] when the port is taken.
+    pub(crate) fn bind(config: &Config) -> Result<Self> {
+        let wanted = config.server.address().ok_or_else(|| Failure::new(exit::UNSAFE, "no address to listen on"))?;
+        let bound = std::net::TcpListener::bind(wanted).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok(Self { address: listener.local_addr()?, listener })
+        });
+        bound.map_err(|error| cannot_listen(wanted, &error))
+    }
+}
+
 /// Listeners and the sweeper; dropped, they end at once.
 pub(crate) struct Serving {
     address: SocketAddr,
@@ -62,14 +83,13 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Binds both listeners and begins to serve.
+    /// Binds the socket and begins to serve it and the port.
     ///
     /// # Errors
-    /// [`exit::BUSY`] when the port is taken.
-    pub(crate) async fn begin(hall: &Hall, config: &Config, data: &Path) -> Result<Self> {
-        let wanted = config.server.address().ok_or_else(|| Failure::new(exit::UNSAFE, "no address to listen on"))?;
-        let tcp = TcpListener::bind(wanted).await.map_err(|error| cannot_listen(wanted, &error))?;
-        let address = tcp.local_addr().map_err(|error| cannot_listen(wanted, &error))?;
+    /// When the socket cannot be bound.
+    pub(crate) async fn begin(hall: &Hall, config: &Config, data: &Path, port: Port) -> Result<Self> {
+        let address = port.address;
+        let tcp = TcpListener::from_std(port.listener).map_err(|error| cannot_listen(address, &error))?;
         let socket = directory::socket(data)?;
         let unix = bind_socket(&socket)?;
         hall.app.note("server.started").await?;

@@ -30,7 +30,7 @@ const UPDATE: &str = "UPDATE memories SET key = $1, kind = $2, content = $3, val
 const DELETE: &str = "UPDATE memories SET deleted_at = $1, version = version + 1 \
      WHERE id = $2 AND workspace_id = $3 AND owner = $4";
 const FREE_KEY: &str = "UPDATE memories SET deleted_at = expires_at WHERE workspace_id = $1 AND owner = $2 \
-     AND key = $3 AND deleted_at IS NULL AND expires_at <= $4";
+     AND key = $3 AND deleted_at IS NULL AND expires_at <= $4 RETURNING id";
 const FETCHED: &str = "UPDATE memories SET access_count = access_count + $1, accessed_at = $2, relevance = $3 \
      WHERE id = $4";
 const RELEVANCE: &str = "SELECT relevance FROM memories WHERE id = $1 AND deleted_at IS NULL";
@@ -161,13 +161,13 @@ pub fn delete(tx: &Tx<'_>, scope: &Scope, id: MemoryId, at: Timestamp) -> Result
     Ok(tx.change(DELETE, args![at.micros(), id.to_string(), workspace, viewer])? == 1)
 }
 
-/// Takes a key away from a memory of the viewer that has expired, so that it can be given anew.
+/// Takes a key away from a memory of the viewer that has expired, so that it can be given anew; which one it was.
 ///
 /// # Errors
 /// Those of the store.
-pub fn free_expired_key(tx: &Tx<'_>, scope: &Scope, key: &str, now: Timestamp) -> Result<()> {
+pub fn free_expired_key(tx: &Tx<'_>, scope: &Scope, key: &str, now: Timestamp) -> Result<Option<MemoryId>> {
     let (workspace, viewer) = (scope.workspace().to_string(), scope.viewer().to_string());
-    tx.change(FREE_KEY, args![workspace, viewer, key, now.micros()]).map(drop)
+    tx.row(FREE_KEY, args![workspace, viewer, key, now.micros()], |row| parsed(row.text_ref(0)?))
 }
 
 /// Adds fetches to a memory's counters: each one lifts the relevance to `min(1, 0.99·relevance + 0.05)`.

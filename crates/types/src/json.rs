@@ -1,6 +1,6 @@
 //! Judges raw JSON as bytes, before any face reads it (RFC 8259, and I-JSON RFC 7493 on duplicates and surrogates).
 //!
-//! Refused: depth over 64, two members of one name, numbers beyond a 64-bit float, lone surrogates, C0 controls in
+//! Refused: depth over 64, two members of one name, integers beyond 64 bits, numbers beyond a 64-bit float, lone surrogates, C0 controls in
 //! strings, anything after the value. Linear in the input; recursion-free.
 
 use std::{collections::HashSet, fmt};
@@ -224,7 +224,10 @@ impl Judge<'_> {
             self.digits()?;
         }
         let text = self.bytes.get(start..self.at).and_then(|t| std::str::from_utf8(t).ok());
-        match text.and_then(|t| t.parse::<f64>().ok()) {
+        // Integers are kept exactly or refused; what has a fraction or an exponent is a 64-bit float.
+        let is_integer = text.is_some_and(|t| !t.contains(['.', 'e', 'E']));
+        let is_kept = |t: &str| !is_integer || t.parse::<i64>().is_ok() || t.parse::<u64>().is_ok();
+        match text.filter(|t| is_kept(t)).and_then(|t| t.parse::<f64>().ok()) {
             Some(number) if number.is_finite() => Ok(()),
             _ => Err(Fault { offset: start, what: "number out of range", is_json: true }),
         }
@@ -318,7 +321,14 @@ mod tests {
 
     #[test]
     fn good_json_passes() {
-        for text in ["{}", " [1, 2.5e-3, \"a\\u00e9\\ud83d\\ude80\"] ", "null", "{\"a\":{\"a\":[{}]}}", "-0"] {
+        for text in [
+            "{}",
+            " [1, 2.5e-3, \"a\\u00e9\\ud83d\\ude80\"] ",
+            "null",
+            "{\"a\":{\"a\":[{}]}}",
+            "-0",
+            "18446744073709551615",
+        ] {
             assert!(judge(text.as_bytes()).is_ok(), "{text}");
         }
         assert_eq!(judge(b"[]"), Ok(Top::Array));
@@ -331,6 +341,8 @@ mod tests {
             ("{\"a\":1,\"a\":2}", "two members of one name", true),
             ("{\"a\":1,\"\\u0061\":2}", "two members of one name", true),
             ("[1e999]", "number out of range", true),
+            ("[12345678901234567890123]", "number out of range", true),
+            ("[-9223372036854775809]", "number out of range", true),
             ("\"\\ud800\"", "lone surrogate", true),
             (deep.as_str(), "nested deeper than 64", true),
             ("{\"a\":1} x", "something follows the value", false),

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use tokio_util::task::TaskTracker;
 use types::{Timestamp, WorkspaceId};
 
 use crate::{
@@ -33,7 +34,7 @@ struct Kind {
     code: Code,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Window {
     opened: Timestamp,
     repeats: u64,
@@ -41,9 +42,12 @@ struct Window {
     draft: Draft,
 }
 
-/// The windows that are open.
+/// The windows that are open, and the first rows on their way.
 #[derive(Debug, Default)]
-pub(crate) struct Denials(Mutex<HashMap<Kind, Window>>);
+pub(crate) struct Denials {
+    open: Mutex<HashMap<Kind, Window>>,
+    writing: TaskTracker,
+}
 
 /// Notes that a call of an operation (or a request before it had one, such as `http`) was refused or failed.
 ///
@@ -75,7 +79,7 @@ pub(crate) async fn note_in(
     };
     let kind = Kind { workspace, who, operation, code: error.code() };
     let closing = {
-        let mut open = app.denials.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = app.denials.open.lock().unwrap_or_else(PoisonError::into_inner);
         match open.get_mut(&kind) {
             Some(window) if now < window.opened.plus_secs(WINDOW_SECS) => {
                 window.repeats += 1;
@@ -84,16 +88,27 @@ pub(crate) async fn note_in(
             _ => {
                 let closing = open.remove(&kind).and_then(|window| window.close(now));
                 if open.len() < OPEN {
-                    open.insert(kind, Window { opened: now, repeats: 0, workspace, draft: draft.clone() });
+                    open.insert(kind.clone(), Window { opened: now, repeats: 0, workspace, draft: draft.clone() });
                 }
                 closing
             }
         }
     };
-    if let Some((workspace, row)) = closing {
-        ledger::write_alone(app, workspace, row).await?;
-    }
-    ledger::write_alone(app, workspace, draft).await
+    // A task of its own: a caller who hangs up must not take the row along.
+    let app = Arc::clone(app);
+    let rows = closing.into_iter().chain([(workspace, draft)]).collect::<Vec<_>>();
+    let writing = app.denials.writing.clone();
+    let written = writing.spawn(async move {
+        for (workspace, row) in rows {
+            if let Err(error) = ledger::write_alone(&app, workspace, row).await {
+                // Without its first row there is no window: the next refusal writes one.
+                app.denials.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&kind);
+                return Err(error);
+            }
+        }
+        Ok(())
+    });
+    written.await.unwrap_or_else(|error| Err(Error::internal().cause(error)))
 }
 
 /// What the row is filed under: the kind of refusal, or the operation that failed.
@@ -115,17 +130,26 @@ impl Window {
 }
 
 impl Denials {
-    /// Writes the closing rows of windows that have ended.
+    /// Writes the closing rows of windows that have ended; one that cannot be written stays open for the next time.
     pub(crate) async fn flush(&self, app: &Arc<App>, finish: Finish) -> Result<()> {
+        if finish == Finish::Yes {
+            self.writing.close();
+            self.writing.wait().await;
+        }
         let now = app.now();
-        let ended: Vec<Window> = {
-            let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            open.extract_if(|_, window| finish == Finish::Yes || now >= window.opened.plus_secs(WINDOW_SECS))
-                .map(|(_, window)| window)
-                .collect()
+        let ended: Vec<(Kind, Window)> = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.extract_if(|_, window| finish == Finish::Yes || now >= window.opened.plus_secs(WINDOW_SECS)).collect()
         };
-        for (workspace, row) in ended.into_iter().filter_map(|window| window.close(now)) {
-            ledger::write_alone(app, workspace, row).await?;
+        let mut ended = ended.into_iter();
+        while let Some((kind, window)) = ended.next() {
+            let Some((workspace, row)) = window.clone().close(now) else { continue };
+            if let Err(error) = ledger::write_alone(app, workspace, row).await {
+                let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+                open.extend([(kind, window)]);
+                open.extend(ended);
+                return Err(error);
+            }
         }
         Ok(())
     }

@@ -121,7 +121,7 @@ impl Operation for Create {
         let (scope, now) = (call.scope(), call.now());
         call.write(move |change| {
             if let Some(key) = &memory.key {
-                store::memories::free_expired_key(change, &scope, key, now)?;
+                super::free_key(change, &scope, key, now)?;
             }
             store::memories::insert(change, &scope, &memory, &terms).map_err(|error| taken(error, &memory))?;
             change.touched(memory.id);

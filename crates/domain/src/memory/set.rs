@@ -147,7 +147,7 @@ impl Operation for Set {
         let (scope, now) = (call.scope(), call.now());
         call.write(move |change| {
             let key = new.key.as_deref().unwrap_or_default();
-            store::memories::free_expired_key(change, &scope, key, now)?;
+            super::free_key(change, &scope, key, now)?;
             let old = store::memories::by_key(change, &scope, scope.viewer(), key, now)?;
             let created = old.is_none();
             let memory = match old {

@@ -156,7 +156,7 @@ impl Operation for Update {
             super::check_version(&old, changes.expected_version)?;
             let memory = changes.applied(old, now);
             if let Some(key) = &memory.key {
-                store::memories::free_expired_key(change, &scope, key, now)?;
+                super::free_key(change, &scope, key, now)?;
             }
             store::memories::update(change, &scope, &memory, &super::terms(&memory))
                 .map_err(|error| taken(error, &memory))?;

@@ -16,7 +16,7 @@ use crate::{
     log,
     output::{self, Form},
     posture, proof,
-    serving::{Serving, Signals},
+    serving::{Port, Serving, Signals},
     welcome::{self, Addresses},
 };
 
@@ -34,6 +34,7 @@ pub(super) fn run(context: &Context<'_>, listen: Option<String>) -> Result<()> {
     posture::refuse(findings)?;
     directory::socket(&directory)?;
     log::start(&config.log);
+    let port = if is_new { Some(Port::bind(&config)?) } else { None };
     let first = if is_new { Some(installation::init(&directory, &config)?) } else { None };
     let directory =
         directory.canonicalize().map_err(|error| Failure::internal("cannot find the data directory", error))?;
@@ -43,8 +44,9 @@ pub(super) fn run(context: &Context<'_>, listen: Option<String>) -> Result<()> {
         .build()
         .map_err(|error| Failure::internal("cannot start the runtime", error))?;
     check_chains(&runtime, &hall)?;
+    let port = port.map_or_else(|| Port::bind(&config), Ok)?;
     let start = Start { directory: &directory, config: &config, form: context.form, first, started };
-    let ended = runtime.block_on(start.serve(&hall));
+    let ended = runtime.block_on(start.serve(&hall, port));
     runtime.shutdown_background();
     ended.and(hall.close())
 }
@@ -79,9 +81,9 @@ struct Start<'s> {
 }
 
 impl Start<'_> {
-    async fn serve(&self, hall: &Hall) -> Result<()> {
+    async fn serve(&self, hall: &Hall, port: Port) -> Result<()> {
         let signals = Signals::new()?;
-        let serving = Serving::begin(hall, self.config, self.directory).await?;
+        let serving = Serving::begin(hall, self.config, self.directory, port).await?;
         let addresses = Addresses::of(self.config, Some(serving.address()));
         let greeted = self.greet(hall, &addresses, &serving).await;
         // A server that could not prove itself stops in the same orderly way.
@@ -97,10 +99,13 @@ impl Start<'_> {
             None => oldest_agent(hall).await?,
         };
         if self.form == Form::Json {
-            if let Some(first) = &self.first {
-                proof::run(serving.address(), &first.api_key).await?;
-            }
-            return output::json(&welcome::object(self.directory, addresses, &hall.home, &agent));
+            let proved = match &self.first {
+                Some(first) => proof::run(serving.address(), &first.api_key).await.map(drop),
+                None => Ok(()),
+            };
+            // The key is shown this once, whatever became of the proof.
+            output::json(&welcome::object(self.directory, addresses, &hall.home, &agent))?;
+            return proved;
         }
         let ready = self.started.elapsed();
         output::document(&format!(

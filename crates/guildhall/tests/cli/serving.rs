@@ -23,6 +23,10 @@ fn a_taken_port_is_busy() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let ended = run(&data, &["up", "--listen", &taken.local_addr().unwrap().to_string()]);
     assert_eq!(ended.code, Some(4), "{ended:?}");
+    // Nothing was made whose key nobody has seen.
+    assert!(!data.join("guildhall.db").exists());
+    drop(taken);
+    let _first_run = Running::start(&data);
 }
 
 #[test]

@@ -1152,3 +1152,25 @@ async fn a_display_name_turns_and_hides_no_text() {
         assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_input"), "{name:?}");
     }
 }
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_does_not_take_the_row_of_its_refusal_along() {
+    let app = TestApp::start().await;
+    let alice = app.agent("alice").await;
+    let origin = domain::access::Origin {
+        via: domain::access::Via::Rest,
+        address: None,
+        user_agent: None,
+        request_id: "hang-up".into(),
+    };
+    let caller = app.gate.identify(domain::gate::Presented::Bearer(&alice.key), origin).await.unwrap();
+    let entry = domain::catalogue::by_id("ops.metrics").unwrap();
+    let input = std::future::ready(Ok(Default::default()));
+    // Polled once and dropped, as when the connection goes away while the row is on its way.
+    let call = app.gate.run(&caller, entry, domain::Meta::default(), input);
+    assert!(tokio::time::timeout(std::time::Duration::ZERO, call).await.is_err());
+    testkit::eventually("the refusal is written down", || async {
+        app.audit("default", json!({"actor": alice.id, "action": "authz.denied"})).await.len() == 1
+    })
+    .await;
+}

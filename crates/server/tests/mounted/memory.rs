@@ -557,3 +557,48 @@ async fn updated_rows_sort_by_time() {
     let page = app.rest("GET", "/api/v1/memories").key(&alice.key).send().await.json();
     assert_eq!(page["items"][0]["id"], json!(first));
 }
+
+#[tokio::test]
+async fn prefix_and_tags_narrow_together_on_every_page() {
+    let app = TestApp::start().await;
+    let alice = app.agent("alice").await;
+    for n in 0..12 {
+        app.clock.advance(1);
+        let tags = if n % 3 == 0 { json!(["x", "quo\"te"]) } else { json!(["xy"]) };
+        let key = if n % 2 == 0 { format!("a/{n:02}") } else { format!("b/{n:02}") };
+        created(&app, &alice, json!({"content": "x", "key": key, "tags": tags})).await;
+    }
+    for (sort, expected) in [("key", ["a/00", "a/06"]), ("updated", ["a/06", "a/00"]), ("created", ["a/06", "a/00"])] {
+        for tag in ["x", "quo%22te"] {
+            let mut seen = Vec::new();
+            let mut cursor = String::new();
+            loop {
+                let path = format!("/api/v1/memories?prefix=a/&tags_any={tag}&sort={sort}&limit=1&count=true{cursor}");
+                let page = app.rest("GET", path).key(&alice.key).send().await.json();
+                assert_eq!(page["total"], 2, "{page}");
+                seen.extend(
+                    page["items"].as_array().unwrap().iter().map(|item| item["key"].as_str().unwrap().to_owned()),
+                );
+                match page["next_cursor"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            assert_eq!(seen, expected, "{sort} {tag}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_integer_is_kept_exactly_or_refused() {
+    let app = TestApp::start().await;
+    let alice = app.agent("alice").await;
+    for (value, status) in
+        [("18446744073709551615", 201), ("-9223372036854775808", 201), ("12345678901234567890123", 400)]
+    {
+        let request = app.rest("POST", "/api/v1/memories").key(&alice.key).header("content-type", "application/json");
+        let answer = request.bytes(format!("{{\"value\":{value}}}")).send().await;
+        assert_eq!(answer.status, status, "{value}");
+        assert!(status != 201 || answer.text().contains(value), "{}", answer.text());
+    }
+}

@@ -8,7 +8,7 @@ use types::{
 };
 
 use super::read;
-use crate::{Result, Row, Scope, Tx, Value, row::json};
+use crate::{Result, Scope, Tx, Value, row::json};
 
 /// What a list is narrowed to.
 #[derive(Debug, Clone, Default)]
@@ -76,16 +76,6 @@ impl Sort {
             Self::Created => Place::Moment(memory.created_at.micros(), id),
             Self::Key => Place::Key(memory.key.clone().unwrap_or_default(), id),
         }
-    }
-
-    /// Where a row of a listing stands that is not read.
-    fn place_of(self, row: &Row<'_>) -> Result<Place> {
-        let id = row.text(0)?;
-        Ok(match self {
-            Self::Updated => Place::Moment(row.int(20)?, id),
-            Self::Created => Place::Moment(row.int(19)?, id),
-            Self::Key => Place::Key(row.opt_text(2)?.unwrap_or_default(), id),
-        })
     }
 
     fn order(self, left: &Memory, right: &Memory) -> Ordering {
@@ -228,6 +218,10 @@ fn beyond(prefix: &str) -> String {
 }
 
 impl Filter {
+    fn is_keyed(&self) -> bool {
+        self.prefix.as_ref().is_some_and(|prefix| !prefix.is_empty())
+    }
+
     fn has_tags(&self) -> bool {
         !self.tags_all.is_empty() || !self.tags_any.is_empty()
     }
@@ -255,11 +249,10 @@ pub fn list(
     (sort, after, limit): (Sort, &Place, usize),
     now: Timestamp,
 ) -> Result<Vec<Memory>> {
-    let is_keyed = filter.prefix.is_some();
     let narrowing = narrowing(scope, filter, now);
     let mut rows = Vec::new();
-    for statement in statements(sort, is_keyed) {
-        rows.extend(one_source(tx, statement, &narrowing, filter, (sort, after, limit))?);
+    for statement in statements(sort, filter.is_keyed()) {
+        rows.extend(one_source(tx, statement, &narrowing, filter, (after, limit))?);
     }
     rows.sort_by(|left, right| sort.order(left, right));
     rows.dedup_by(|left, right| left.id == right.id);
@@ -267,50 +260,55 @@ pub fn list(
     Ok(rows)
 }
 
+/// Why a walk over rows ends before its last row.
+enum Stop {
+    Full,
+    Failed(crate::Error),
+}
+
+impl From<crate::Error> for Stop {
+    fn from(error: crate::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 fn one_source(
     tx: &Tx<'_>,
     statement: &'static str,
     narrowing: &[Value<'_>],
     filter: &Filter,
-    (sort, after, limit): (Sort, &Place, usize),
+    (after, limit): (&Place, usize),
 ) -> Result<Vec<Memory>> {
-    let chunk = if filter.has_tags() { limit.max(200) } else { limit };
+    let mut args = narrowing.to_vec();
+    match after {
+        Place::Moment(at, id) => {
+            if filter.is_keyed() {
+                args.extend(key_range(filter, ""));
+            }
+            args.extend([Value::from(*at), Value::from(id.as_str())]);
+        }
+        Place::Key(key, id) => {
+            args.extend(key_range(filter, key));
+            args.extend([Value::from(key.as_str()), Value::from(id.as_str())]);
+        }
+    }
+    // Tags are looked at here, so the database cannot know how many rows it takes.
+    let rows = if filter.has_tags() { i64::MAX } else { i64::try_from(limit).unwrap_or(i64::MAX) };
+    args.push(Value::from(rows));
     let mut kept = Vec::new();
-    let mut place = after.clone();
-    loop {
-        let mut args = narrowing.to_vec();
-        let from = place.clone();
-        match &from {
-            Place::Moment(at, id) => {
-                if filter.prefix.is_some() {
-                    args.extend(key_range(filter, ""));
-                }
-                args.extend([Value::from(*at), Value::from(id.as_str())]);
-            }
-            Place::Key(key, id) => {
-                args.extend(key_range(filter, key));
-                args.extend([Value::from(key.as_str()), Value::from(id.as_str())]);
-            }
+    let walked = tx.each(statement, &args, |row| {
+        if kept.len() == limit {
+            return Err(Stop::Full);
         }
-        args.push(Value::from(i64::try_from(chunk).unwrap_or(i64::MAX)));
-        let mut scanned = 0;
-        tx.each(statement, &args, |row| {
-            scanned += 1;
-            // Most rows fail a filter on tags: they are not read any further.
-            if filter.has_tags() && !filter.admits(row.text_ref(7)?)? {
-                place = sort.place_of(row)?;
-                return Ok(());
-            }
-            let memory = Memory { size_bytes: Some(row.int(21)?), ..read(row)? };
-            place = sort.place(&memory);
-            kept.push(memory);
-            Ok::<_, crate::Error>(())
-        })?;
-        let last_chunk = scanned < chunk;
-        if last_chunk || kept.len() >= limit {
-            kept.truncate(limit);
-            return Ok(kept);
+        // Most rows fail a filter on tags: they are not read any further.
+        if !filter.has_tags() || filter.admits(row.text_ref(7)?)? {
+            kept.push(Memory { size_bytes: Some(row.int(21)?), ..read(row)? });
         }
+        Ok(())
+    });
+    match walked {
+        Ok(()) | Err(Stop::Full) => Ok(kept),
+        Err(Stop::Failed(error)) => Err(error),
     }
 }
 
