@@ -32,5 +32,7 @@ pub use tx::{Announcement, Row, Tx, Verdict};
 pub use value::Value;
 
 /// Every migration this binary knows, oldest first.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "spine", sql: include_str!("../migrations/0001_spine.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "spine", sql: include_str!("../migrations/0001_spine.sql") },
+    Migration { number: 2, name: "memory", sql: include_str!("../migrations/0002_memory.sql") },
+];

@@ -132,8 +132,12 @@ ids! {
     AgentId = "agt";
     /// An API key's name; never the key.
     KeyId = "key";
+    /// Principals that share.
+    TeamId = "tem";
     /// One memory.
     MemoryId = "mem";
+    /// A piece of long work, such as an import.
+    JobId = "job";
 }
 
 impl UserId {

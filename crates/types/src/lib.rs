@@ -9,9 +9,10 @@ pub mod json;
 pub mod key;
 pub mod memory;
 pub mod page;
+pub mod team;
 pub mod time;
 pub mod workspace;
 
-pub use id::{AgentId, KeyId, MemoryId, PrincipalId, UserId, WorkspaceId};
+pub use id::{AgentId, JobId, KeyId, MemoryId, PrincipalId, TeamId, UserId, WorkspaceId};
 pub use page::Page;
 pub use time::{Clock, SystemClock, Timestamp};
