@@ -195,6 +195,20 @@ impl Known {
         &self.permit
     }
 
+    /// Whether they may do this.
+    #[must_use]
+    pub fn has(&self, permission: Permission) -> bool {
+        self.identity.permissions.has(permission)
+    }
+
+    /// Refuses whoever may not do this.
+    ///
+    /// # Errors
+    /// `permission_denied`, naming what is required.
+    pub fn require(&self, permission: Permission) -> Result<()> {
+        if self.has(permission) { Ok(()) } else { Err(denied(permission.as_str())) }
+    }
+
     /// Every workspace, for operations that only the local operator reaches.
     ///
     /// # Errors
@@ -219,6 +233,12 @@ impl Visitor {
 pub(crate) fn everything(reason: &'static str) -> Everything {
     #[expect(clippy::disallowed_methods, reason = "access makes the scopes")]
     Everything::because(reason)
+}
+
+/// One workspace, seen by the server itself.
+pub(crate) fn system_scope(workspace: WorkspaceId) -> Scope {
+    #[expect(clippy::disallowed_methods, reason = "access makes the scopes")]
+    Scope::of(workspace, PrincipalId::LOCAL)
 }
 
 fn denied(required: &str) -> Error {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use security::{Random, chain::AuditKey, tag::TagKey};
 use store::Store;
-use types::{Clock, Timestamp, WorkspaceId};
+use types::{Clock, Timestamp, WorkspaceId, memory::Flag};
 
 use crate::{
     Result,
     access::{everything, identify::Identities, limit::Limits},
     audit::denials::Denials,
-    ledger,
+    ledger, memory,
     metrics::Metrics,
     recall::Recall,
     tally::Tally,
@@ -27,6 +27,25 @@ pub struct Settings {
     pub key_per_minute: u32,
     /// MCP toolsets listed when neither the request nor the key names any.
     pub default_toolsets: Vec<String>,
+    /// What memories may be.
+    pub memory: MemorySettings,
+}
+
+/// What operators may set of memories.
+#[derive(Debug, Clone)]
+pub struct MemorySettings {
+    /// Live memories of one principal.
+    pub max_rows: i64,
+    /// Bytes of their contents and values.
+    pub max_bytes: i64,
+    /// Flags whose texts are hidden until a reviewer releases them.
+    pub quarantine_on: Vec<Flag>,
+}
+
+impl Default for MemorySettings {
+    fn default() -> Self {
+        Self { max_rows: 100_000, max_bytes: 256 << 20, quarantine_on: vec![Flag::TagCharacters] }
+    }
 }
 
 impl Default for Settings {
@@ -36,6 +55,7 @@ impl Default for Settings {
             users_per_minute: 100,
             key_per_minute: 1_000,
             default_toolsets: vec!["core".into()],
+            memory: MemorySettings::default(),
         }
     }
 }
@@ -127,7 +147,9 @@ impl App {
         // Each part is tried whatever became of the others.
         let counted = self.tally.flush(self).await;
         let denied = self.denials.flush(self, finish).await;
-        counted.and(denied).and(self.prune().await)
+        let swept = memory::sweep::sweep(self).await;
+        let reindexed = memory::reindex::advance(self).await;
+        counted.and(denied).and(swept).and(reindexed).and(self.prune().await)
     }
 
     async fn prune(&self) -> Result<()> {

@@ -4,6 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use store::{Scope, Tx, Verdict};
 use types::{Timestamp, WorkspaceId};
 
@@ -88,11 +89,18 @@ impl Call<Known> {
                 if let Some(replay) = &replay {
                     replay.find(tx, &scope, draft.ts)?;
                 }
-                let mut change = Change { tx, workspace: scope.workspace(), objects: Vec::new(), events: Vec::new() };
+                let mut change = Change {
+                    tx,
+                    workspace: scope.workspace(),
+                    objects: Vec::new(),
+                    events: Vec::new(),
+                    details: Map::new(),
+                };
                 let verdict = f(&mut change)?;
-                let Change { tx, workspace, objects, events } = change;
+                let Change { tx, workspace, objects, events, details } = change;
                 let mut row = draft.clone();
                 row.object = objects.first().cloned();
+                row.details.extend(details);
                 if let Verdict::Refused(error) = &verdict {
                     row.refused(error.code());
                 }
@@ -112,6 +120,7 @@ pub struct Change<'t, 'c> {
     workspace: WorkspaceId,
     objects: Vec<String>,
     events: Vec<(&'static str, String)>,
+    details: Map<String, Value>,
 }
 
 impl<'c> Deref for Change<'_, 'c> {
@@ -125,6 +134,11 @@ impl Change<'_, '_> {
     /// Names an object that was touched; the first one stands in the audit row.
     pub fn touched(&mut self, id: impl ToString) {
         self.objects.push(id.to_string());
+    }
+
+    /// Adds a fact to the audit row, such as a reason or a count; never a text of a memory, never a secret.
+    pub(crate) fn detail(&mut self, name: &str, value: impl Into<Value>) {
+        self.details.insert(name.to_owned(), value.into());
     }
 
     /// Announces what happened, to followers of the outbox.

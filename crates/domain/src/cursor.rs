@@ -34,6 +34,11 @@ impl Paging {
         self.limit + 1
     }
 
+    /// The cursor of the page that begins after a place.
+    pub(crate) fn after(&self, app: &App, who: &Known, place: &str) -> String {
+        seal(app, who, self.spec, &self.filters, place)
+    }
+
     /// The page out of the rows fetched.
     pub(crate) fn close<T>(
         &self,
@@ -45,7 +50,7 @@ impl Paging {
         let has_more = items.len() > self.limit;
         items.truncate(self.limit);
         let last = items.last().filter(|_| has_more);
-        let next_cursor = last.map(|last| seal(&call.app, call.who(), self.spec, &self.filters, &place(last)));
+        let next_cursor = last.map(|last| self.after(&call.app, call.who(), &place(last)));
         Page { items, next_cursor, total }
     }
 }

@@ -155,16 +155,37 @@ pub(crate) fn append(
     events: Vec<(&'static str, String)>,
 ) -> Result<()> {
     let mut head = store::audit::head(tx, workspace)?;
-    let ts = draft.ts;
-    for event in events {
-        head.outbox_seq += 1;
-        store::outbox::append(tx, workspace, head.outbox_seq, ts, event)?;
-    }
+    publish(tx, workspace, &mut head, (draft.ts, events))?;
     head.audit_seq += 1;
     let row = draft.into_row(head.audit_seq);
     let mac = mac(app, &head.audit_mac, workspace, &row)?;
     store::audit::insert(tx, workspace, &Chained { row, prev: head.audit_mac, mac })?;
     head.audit_mac = mac;
+    Ok(store::audit::advance(tx, workspace, &head)?)
+}
+
+fn publish(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    head: &mut store::audit::Head,
+    (at, events): (Timestamp, Vec<(&'static str, String)>),
+) -> Result<()> {
+    for event in events {
+        head.outbox_seq += 1;
+        store::outbox::append(tx, workspace, head.outbox_seq, at, event)?;
+    }
+    Ok(())
+}
+
+/// Appends outbox rows alone, for what the server does by itself.
+pub(crate) fn announce(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    at: Timestamp,
+    events: Vec<(&'static str, String)>,
+) -> Result<()> {
+    let mut head = store::audit::head(tx, workspace)?;
+    publish(tx, workspace, &mut head, (at, events))?;
     Ok(store::audit::advance(tx, workspace, &head)?)
 }
 

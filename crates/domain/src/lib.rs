@@ -30,7 +30,7 @@ mod tally;
 pub mod workspaces;
 
 pub use access::unauthenticated;
-pub use app::{App, Finish, Secrets, Settings};
+pub use app::{App, Finish, MemorySettings, Secrets, Settings};
 pub use call::{Call, Change, Meta};
 pub use error::{Code, Error, Result};
 pub use gate::Gate;

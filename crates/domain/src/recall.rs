@@ -10,14 +10,17 @@ use std::{
 
 use search::{Boost, Index, Options, Query, Ranking, Standing, TypoPair};
 use store::{Announcement, Scope, Store, Tx};
-use types::{MemoryId, Timestamp, WorkspaceId, memory::Memory};
+use types::{
+    MemoryId, Timestamp, WorkspaceId,
+    memory::{Memory, Trust},
+};
 
 use crate::{Error, Result, access::everything};
 
 mod columns;
 
 pub(crate) use columns::Filter;
-use columns::{Columns, Words};
+use columns::{Columns, Viewer, Words};
 
 /// The indexes of all workspaces that were searched.
 #[derive(Default)]
@@ -47,7 +50,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn put(&mut self, row: &store::memories::Searchable, terms: &[u8]) -> Result<()> {
+    fn put(&mut self, row: &store::memories::searchable::Searchable, terms: &[u8]) -> Result<()> {
         let terms = search::Terms::from_blob(terms).map_err(|error| Error::internal().cause(error))?;
         let columns = self.words.columns(row);
         self.index.upsert(row.id.value(), columns, &terms);
@@ -57,7 +60,7 @@ impl Loaded {
     /// Brings one row up to date with the database.
     fn refresh(&mut self, tx: &Tx<'_>, workspace: WorkspaceId, id: MemoryId) -> Result<()> {
         let reason = everything("the search index follows what was committed");
-        match store::memories::searchable_one(tx, reason, workspace, id)? {
+        match store::memories::searchable::one(tx, reason, workspace, id)? {
             Some((row, terms)) => self.put(&row, &terms)?,
             None => {
                 self.index.remove(id.value());
@@ -115,6 +118,11 @@ impl Recall {
         }
     }
 
+    /// Drops a workspace's index; it is loaded again when asked for.
+    pub(crate) fn forget(&self, id: WorkspaceId) {
+        self.workspace(id).set(State::Unloaded);
+    }
+
     /// Follows a commit; runs on the writer's thread before the writers are answered.
     pub(crate) fn follow(&self, tx: &Tx<'_>, announcements: &[Announcement]) {
         for one in announcements.iter().filter(|one| one.kind.starts_with("memory.")) {
@@ -126,12 +134,13 @@ impl Recall {
     /// Ranks what the scope's viewer may see, and fetches the best rows under the database's own predicate.
     pub(crate) fn rank(&self, tx: &Tx<'_>, scope: &Scope, ask: &Ask, now: Timestamp) -> Result<Vec<Hit>> {
         let workspace = self.workspace(scope.workspace());
+        let viewer = Viewer { principal: scope.viewer(), teams: store::memories::teams_of_viewer(tx, scope)? };
         let (fused, mut pairs) = {
             let state = workspace.state.read().unwrap_or_else(PoisonError::into_inner);
             let State::Ready(loaded) = &*state else {
                 return Err(Error::new(crate::Code::Unavailable, "the search index is being loaded").retry_after(1));
             };
-            let admit = loaded.words.admission(&ask.filter, scope.viewer(), now);
+            let admit = loaded.words.admission(&ask.filter, &viewer, now);
             let found = loaded.index.search(|columns| admit.admits(columns), &ask.query, ask.options);
             let standing = |id| {
                 loaded.index.get(id).map(|columns| Standing {
@@ -150,6 +159,9 @@ impl Recall {
                 break;
             }
             let Some(memory) = store::memories::get(tx, scope, MemoryId::from_value(row.id), now)? else { continue };
+            if memory.trust == Trust::Quarantined {
+                continue;
+            }
             hits.push(Hit {
                 memory,
                 score: row.score,
@@ -177,7 +189,7 @@ impl Drop for Abandon<'_> {
 fn load_rows(tx: &Tx<'_>, id: WorkspaceId) -> Result<Loaded> {
     let mut loaded = Loaded::default();
     let mut failed = None;
-    store::memories::searchables(tx, everything("the search index is loaded"), id, |row, terms| {
+    store::memories::searchable::all(tx, everything("the search index is loaded"), id, |row, terms| {
         if failed.is_none() {
             failed = loaded.put(&row, terms).err();
         }

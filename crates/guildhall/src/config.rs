@@ -12,6 +12,7 @@ use crate::environment::{Environment, PREFIX};
 mod limits;
 mod log;
 mod mcp;
+mod memory;
 mod server;
 mod store;
 
@@ -19,6 +20,7 @@ pub(crate) use self::{
     limits::Limits,
     log::{Format, Log},
     mcp::Mcp,
+    memory::Memory,
     server::Server,
     store::Store,
 };
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// What MCP clients see.
     pub(crate) mcp: Mcp,
+    /// How much is kept, and what is hidden.
+    pub(crate) memory: Memory,
     /// What it writes down for its operators.
     pub(crate) log: Log,
     /// The database.
@@ -97,6 +101,7 @@ pub(crate) fn load(directory: &Path, environment: &Environment, flags: &Flags) -
         server: section(&mut table, &mut findings),
         limits: section(&mut table, &mut findings),
         mcp: section(&mut table, &mut findings),
+        memory: section(&mut table, &mut findings),
         log: section(&mut table, &mut findings),
         store: section(&mut table, &mut findings),
     };
@@ -157,6 +162,7 @@ fn is_known(section: &str, key: &str) -> bool {
     has::<Server>(section, key)
         || has::<Limits>(section, key)
         || has::<Mcp>(section, key)
+        || has::<Memory>(section, key)
         || has::<Log>(section, key)
         || has::<Store>(section, key)
 }
@@ -208,6 +214,7 @@ impl Config {
             users_per_minute: self.limits.users_per_minute,
             key_per_minute: self.limits.key_per_minute,
             default_toolsets: self.mcp.default_toolsets.clone(),
+            memory: self.memory.settings(),
         }
     }
 }
@@ -250,7 +257,7 @@ mod tests {
         assert_eq!((read, findings), (all.clone(), vec![]));
         let shown: Table = toml::from_str(&shown(&all)).unwrap();
         let keys: usize = shown.values().map(|section| section.as_table().unwrap().len()).sum();
-        let known = [Server::KEYS, Limits::KEYS, Mcp::KEYS, Log::KEYS, Store::KEYS];
+        let known = [Server::KEYS, Limits::KEYS, Mcp::KEYS, Memory::KEYS, Log::KEYS, Store::KEYS];
         assert_eq!(keys, known.iter().map(|keys| keys.len()).sum::<usize>());
     }
 

@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod chain;
 pub mod digest;
 pub mod random;
+pub mod scan;
 pub mod secret;
 pub mod tag;
 

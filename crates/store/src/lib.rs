@@ -12,6 +12,7 @@ pub mod agents;
 pub mod audit;
 mod engine;
 mod error;
+pub mod jobs;
 pub mod keys;
 mod lock;
 pub mod memories;

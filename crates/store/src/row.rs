@@ -12,6 +12,11 @@ pub(crate) fn parsed<T: FromStr>(text: &str) -> Result<T> {
     text.parse().map_err(|_| Error::internal("a column does not hold what was written to it"))
 }
 
+/// A column that may hold the printed form of something.
+pub(crate) fn opt_parsed<T: FromStr>(text: Option<&str>) -> Result<Option<T>> {
+    text.map(parsed).transpose()
+}
+
 /// A column that holds JSON.
 pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|_| Error::internal("a column does not hold the JSON that was written to it"))

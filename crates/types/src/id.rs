@@ -145,13 +145,71 @@ impl UserId {
     pub const LOCAL: Self = Self(0);
 }
 
-/// Who acts: a person or an agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PrincipalId {
-    /// A person, or the local operator.
-    User(UserId),
-    /// A machine.
-    Agent(AgentId),
+/// An id that can be one of several nouns; its prefix tells which.
+macro_rules! one_of {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $pattern:literal { $($(#[$vdoc:meta])* $variant:ident($id:ident),)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant($id),)* }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $(Self::$variant(id) => id.fmt(f),)* }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                $(if text.starts_with($id::PREFIX) { return text.parse().map(Self::$variant); })*
+                Err(NotAnId { expected: $expected })
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                Cow::<'de, str>::deserialize(from)?
+                    .parse()
+                    .map_err(|_| de::Error::custom(concat!("expected an id that begins with `", $expected, "`")))
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool { true }
+            fn schema_name() -> Cow<'static, str> { stringify!($name).into() }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string", "pattern": $pattern})
+            }
+        }
+    };
+}
+
+one_of! {
+    /// Who acts: a person or an agent.
+    PrincipalId, "agt_` or `usr_", "^(agt|usr)_[0-7][0-9A-HJKMNP-TV-Z]{25}$" {
+        /// A person, or the local operator.
+        User(UserId),
+        /// A machine.
+        Agent(AgentId),
+    }
+}
+
+one_of! {
+    /// Whom something is shared with: a principal, or every member of a team.
+    GranteeId, "agt_`, `usr_` or `tem_", "^(agt|usr|tem)_[0-7][0-9A-HJKMNP-TV-Z]{25}$" {
+        /// A person, or the local operator.
+        User(UserId),
+        /// A machine.
+        Agent(AgentId),
+        /// Every member of a team.
+        Team(TeamId),
+    }
 }
 
 impl PrincipalId {
@@ -159,45 +217,12 @@ impl PrincipalId {
     pub const LOCAL: Self = Self::User(UserId::LOCAL);
 }
 
-impl fmt::Display for PrincipalId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(id) => id.fmt(f),
-            Self::Agent(id) => id.fmt(f),
+impl From<PrincipalId> for GranteeId {
+    fn from(principal: PrincipalId) -> Self {
+        match principal {
+            PrincipalId::User(id) => Self::User(id),
+            PrincipalId::Agent(id) => Self::Agent(id),
         }
-    }
-}
-
-impl FromStr for PrincipalId {
-    type Err = NotAnId;
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
-        if text.starts_with(AgentId::PREFIX) { text.parse().map(Self::Agent) } else { text.parse().map(Self::User) }
-    }
-}
-
-impl Serialize for PrincipalId {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for PrincipalId {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(from)?
-            .parse()
-            .map_err(|_| de::Error::custom("expected a principal: `agt_…` or `usr_…`"))
-    }
-}
-
-impl JsonSchema for PrincipalId {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "PrincipalId".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^(agt|usr)_[0-7][0-9A-HJKMNP-TV-Z]{25}$"})
     }
 }
 

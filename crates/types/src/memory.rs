@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{MemoryId, PrincipalId, Timestamp};
+use crate::{GranteeId, MemoryId, PrincipalId, TeamId, Timestamp};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
@@ -50,12 +50,84 @@ words! {
 }
 
 words! {
-    /// Who may read a memory.
+    /// Who may read a memory; from the most private to the most open.
     Access {
         /// Its owner.
         Private = "private",
+        /// Its owner, and whom it is shared with.
+        Shared = "shared",
+        /// The members of a team too.
+        Team = "team",
         /// Everyone in the workspace with `memory:read`.
         Public = "public",
+        /// Everyone with `memory:read`; only holders of `memory:manage` change it.
+        System = "system",
+    }
+}
+
+words! {
+    /// How far a memory's text is relied on.
+    Trust {
+        /// Hidden from everybody but its owner and reviewers.
+        Quarantined = "quarantined",
+        /// Nobody has looked at it.
+        Unreviewed = "unreviewed",
+        /// Written or approved by somebody with `memory:review`.
+        Trusted = "trusted",
+    }
+}
+
+words! {
+    /// Something a reader should know of a memory's text before relying on it.
+    Flag {
+        /// Characters that cannot be seen.
+        InvisibleUnicode = "invisible_unicode",
+        /// Characters that turn the direction of writing.
+        BidiControl = "bidi_control",
+        /// Tag characters, which can hide a whole text.
+        TagCharacters = "tag_characters",
+        /// Reads like an order to the reading agent.
+        InstructionLike = "instruction_like",
+        /// Reads like a credential.
+        SecretLike = "secret_like",
+    }
+}
+
+words! {
+    /// What a grant allows; each includes the one before.
+    Right {
+        /// To read it.
+        Read = "read",
+        /// To change its text and labels.
+        Write = "write",
+        /// To delete it.
+        Delete = "delete",
+    }
+}
+
+words! {
+    /// How a version of a memory came about.
+    Change {
+        /// It was stored.
+        Created = "created",
+        /// Fields were changed.
+        Updated = "updated",
+        /// It was shared for the first time.
+        Shared = "shared",
+        /// It was deleted.
+        Deleted = "deleted",
+        /// It was brought back.
+        Restored = "restored",
+        /// An earlier version was taken up again.
+        Reverted = "reverted",
+        /// Others took its place.
+        Superseded = "superseded",
+        /// Its trust was decided.
+        Reviewed = "reviewed",
+        /// What a principal had done to it was undone.
+        Undone = "undone",
+        /// It came from another system.
+        Imported = "imported",
     }
 }
 
@@ -134,8 +206,38 @@ pub struct Provenance {
     pub source: Option<Source>,
 }
 
-/// A note, or with a `key` a named value.
+/// A permission on one memory, given by its owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub struct Grant {
+    /// A principal, or a team and with it every member.
+    pub grantee: GranteeId,
+    /// What it allows.
+    pub permission: Right,
+    /// From then on it allows nothing.
+    pub expires_at: Option<Timestamp>,
+    /// Who gave it.
+    pub granted_by: PrincipalId,
+    /// When it was given.
+    pub granted_at: Timestamp,
+}
+
+/// A memory as it was at one version.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Version {
+    /// When it became so.
+    pub at: Timestamp,
+    /// Who made it so.
+    pub by: PrincipalId,
+    /// What was done.
+    pub change: Change,
+    /// Every field.
+    #[serde(flatten)]
+    pub memory: Memory,
+}
+
+/// A note, or with a `key` a named value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Memory {
     /// Its id.
     pub id: MemoryId,
@@ -146,10 +248,10 @@ pub struct Memory {
     /// What sort of thing it is.
     pub kind: Kind,
     /// The text; absent when it holds a value, and in lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
     /// The JSON value; absent when it holds a text, and in lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
     /// A shorter form, at most 2,000 characters.
     pub summary: Option<String>,
@@ -159,6 +261,21 @@ pub struct Memory {
     pub importance: f64,
     /// Who may read it.
     pub access: Access,
+    /// The team that may read it, when `access` is `team`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team_id: Option<TeamId>,
+    /// How far its text is relied on.
+    pub trust: Trust,
+    /// What a reader should know of its text.
+    pub flags: Vec<Flag>,
+    /// The version of the patterns that gave the flags.
+    pub flags_version: i64,
+    /// The memory that took its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<MemoryId>,
+    /// The memories whose place it took.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supersedes: Vec<MemoryId>,
     /// Free label of the project it belongs to.
     pub project: Option<String>,
     /// How long it was to be kept.
@@ -181,10 +298,13 @@ pub struct Memory {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// When it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
     /// Bytes of content or value; only in lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<i64>,
     /// The content was cut; only in search results.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated: Option<bool>,
 }

@@ -6,7 +6,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::{Item, Lit};
 
 /// How deep macros may call each other before a text counts as unreadable.
-const DEPTH: usize = 8;
+const DEPTH: usize = 16;
 
 #[derive(Default)]
 pub(super) struct Macros(BTreeMap<String, Definition>);

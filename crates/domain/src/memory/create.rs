@@ -4,11 +4,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use store::Verdict;
-use types::memory::{Access as MemoryAccess, Claimed, Kind, Layer, Memory};
+use types::{
+    TeamId,
+    memory::{Access as MemoryAccess, Change, Claimed, Kind, Layer, Memory},
+};
 
 use super::fields::{self, Lifetime};
 use crate::{
-    Call, Code, Error, Result,
+    Call, Result,
     access::{Known, Permission},
     input::{Checks, present},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
@@ -39,6 +42,8 @@ pub struct NewMemory {
     importance: Option<f64>,
     /// Who may read it; default `private`.
     access: Option<MemoryAccess>,
+    /// The team that may read it, for access `team`.
+    team_id: Option<TeamId>,
     /// Project label.
     project: Option<String>,
     /// `short` 1 day, `mid` 7 days, `long` for ever.
@@ -54,7 +59,8 @@ pub struct NewMemory {
 }
 
 impl NewMemory {
-    fn checked(self, call: &Call<Known>) -> Result<Memory> {
+    /// The memory it describes, and its terms.
+    pub(super) fn checked(self, call: &Call<Known>) -> Result<(Memory, Vec<u8>)> {
         let mut checks = Checks::default();
         let lifetime = Lifetime { layer: self.layer, expires_in: self.expires_in };
         fields::body(&mut checks, self.content.as_deref(), self.value.as_ref());
@@ -64,10 +70,11 @@ impl NewMemory {
         fields::importance(&mut checks, self.importance);
         fields::optional_line(&mut checks, "project", self.project.as_deref(), 255);
         fields::lifetime(&mut checks, &lifetime);
+        fields::audience(&mut checks, self.access, self.team_id);
         fields::metadata(&mut checks, &self.metadata);
         fields::claimed(&mut checks, &self.provenance);
         checks.done()?;
-        Ok(Memory {
+        let mut memory = Memory {
             key,
             kind: self.kind.unwrap_or_else(|| super::default_kind(self.value.as_ref())),
             content: self.content,
@@ -76,18 +83,22 @@ impl NewMemory {
             tags,
             importance: self.importance.unwrap_or(0.5),
             access: self.access.unwrap_or(MemoryAccess::Private),
+            team_id: self.team_id,
             layer: self.layer,
             expires_at: super::expiry(&lifetime, call.now()),
             metadata: self.metadata,
             ..fields::fresh(call, self.project, self.provenance)?
-        })
+        };
+        super::judge::judge(&call.app, &mut memory, super::judge::start(call.who()))?;
+        let terms = super::terms(&memory);
+        Ok((memory, terms))
     }
 }
 
 impl Operation for Create {
     const SPEC: Spec = Spec {
         id: "memory.create",
-        summary: "Store one memory: a note, fact, decision or JSON value that you or, with access public, every agent here can find later.",
+        summary: "Store one memory: a note, fact, decision or JSON value that you, your team or, with access public, every agent here can find later.",
         access: Access::Permission(Permission::MemoryWrite),
         effect: Effect::Create,
         rate: Rate::Default,
@@ -116,27 +127,13 @@ impl Operation for Create {
     type Output = Json<Memory>;
 
     async fn run(call: Call<Known>, input: NewMemory) -> Result<Json<Memory>> {
-        let memory = input.checked(&call)?;
-        let terms = super::terms(&memory);
-        let (scope, now) = (call.scope(), call.now());
+        let (memory, terms) = input.checked(&call)?;
+        let (scope, who, app) = (call.scope(), call.who().clone(), std::sync::Arc::clone(&call.app));
         call.write(move |change| {
-            if let Some(key) = &memory.key {
-                super::free_key(change, &scope, key, now)?;
-            }
-            store::memories::insert(change, &scope, &memory, &terms).map_err(|error| taken(error, &memory))?;
-            change.touched(memory.id);
-            change.publish("memory.created", memory.id);
+            super::store_new(&app, change, (&scope, &who), (&memory, Change::Created), &terms)?;
             Ok(Verdict::Done(memory.clone()))
         })
         .await
         .map(Json)
-    }
-}
-
-/// A conflict on the key, in the caller's words.
-pub(super) fn taken(error: store::Error, memory: &Memory) -> Error {
-    match (Error::from(error), &memory.key) {
-        (error, Some(key)) if error.code() == Code::AlreadyExists => super::key_exists(key),
-        (error, _) => error,
     }
 }

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Verdict;
-use types::{MemoryId, Timestamp};
+use types::{
+    MemoryId, Timestamp,
+    memory::{Change, Memory, Right},
+};
 
 use crate::{
     Call, Result,
@@ -11,9 +14,10 @@ use crate::{
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
 };
 
-const RESTORABLE_SECS: i64 = 30 * 86_400;
+/// How long a deleted memory can be brought back, in seconds.
+pub(crate) const RESTORABLE_SECS: i64 = 30 * 86_400;
 
-/// Deletes a memory of the caller.
+/// Deletes a memory.
 pub struct Delete;
 
 /// Which one.
@@ -40,7 +44,7 @@ pub struct Deleted {
 impl Operation for Delete {
     const SPEC: Spec = Spec {
         id: "memory.delete",
-        summary: "Delete a memory of yours: it is gone from every list and search, and its key is free.",
+        summary: "Delete a memory: it is gone from every list and search, its key is free, and for 30 days it can be restored.",
         access: Access::Permission(Permission::MemoryWrite),
         effect: Effect::Destroy,
         rate: Rate::Default,
@@ -53,16 +57,27 @@ impl Operation for Delete {
     type Output = Json<Deleted>;
 
     async fn run(call: Call<Known>, doomed: Doomed) -> Result<Json<Deleted>> {
-        let (scope, now) = (call.scope(), call.now());
+        let (scope, who, now) = (call.scope(), call.who().clone(), call.now());
+        let app = std::sync::Arc::clone(&call.app);
         call.write(move |change| {
-            let memory = super::update::owned(change, &scope, doomed.id, now)?;
+            let memory = super::allowed(change, &scope, &who, (doomed.id, Right::Delete), now)?;
             super::check_version(&memory, doomed.expected_version)?;
-            store::memories::delete(change, &scope, doomed.id, now)?;
-            change.touched(doomed.id);
-            change.publish("memory.deleted", doomed.id);
+            delete(&app, change, &scope, &memory, now)?;
             Ok(Verdict::Done(Deleted { id: doomed.id, deleted_at: now, restore_until: now.plus_secs(RESTORABLE_SECS) }))
         })
         .await
         .map(Json)
     }
+}
+
+/// Hides a memory everywhere and frees its key.
+pub(super) fn delete(
+    app: &crate::App,
+    change: &mut crate::Change<'_, '_>,
+    scope: &store::Scope,
+    memory: &Memory,
+    now: Timestamp,
+) -> Result<()> {
+    let gone = Memory { deleted_at: Some(now), ..super::next(memory, now) };
+    super::store_changed(app, change, scope, (memory, &gone), (Change::Deleted, "memory.deleted", None))
 }

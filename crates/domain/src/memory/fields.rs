@@ -3,12 +3,17 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use store::{Scope, Tx};
 use types::{
-    MemoryId, Timestamp,
+    MemoryId, TeamId, Timestamp,
     memory::{Access, Claimed, Kind, Layer, Memory, Provenance},
 };
 
-use crate::{Call, Result, access::Known, input::Checks};
+use crate::{
+    Call, Error, Result,
+    access::{Known, Permission},
+    input::Checks,
+};
 
 /// Longest content in characters.
 pub(super) const CONTENT_CHARS: usize = 100_000;
@@ -96,6 +101,26 @@ pub(super) fn lifetime(checks: &mut Checks, lifetime: &Lifetime) {
     }
 }
 
+/// A team is named when, and only when, a team is given access.
+pub(super) fn audience(checks: &mut Checks, access: Option<Access>, team: Option<TeamId>) {
+    match (access, team) {
+        (Some(Access::Team), None) => checks.fail("team_id", "access `team` needs the team's id"),
+        (Some(Access::Team), Some(_)) | (_, None) => {}
+        (_, Some(_)) => checks.fail("team_id", "goes only with access `team`"),
+    }
+}
+
+/// Refuses an access that the caller may not give: to a team they are not in, or as `system` without `memory:manage`.
+pub(super) fn may_give(tx: &Tx<'_>, scope: &Scope, who: &Known, memory: &Memory) -> Result<()> {
+    match (memory.access, memory.team_id) {
+        (Access::System, _) => who.require(Permission::MemoryManage),
+        (Access::Team, Some(team)) if !store::memories::is_member(tx, scope, team)? => {
+            Err(Error::invalid("team_id", "is no team that you are in").hint("`list_teams` shows the teams"))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn importance(checks: &mut Checks, importance: Option<f64>) {
     if let Some(importance) = importance {
         checks.range("importance", importance, 0.0..=1.0);
@@ -133,8 +158,8 @@ pub(super) fn claimed(checks: &mut Checks, claimed: &Claimed) {
     }
 }
 
-/// What the server says of a memory's origin, with what the caller may add.
-fn provenance(who: &Known, now: Timestamp, project: Option<String>, claimed: Claimed) -> Provenance {
+/// What the server says of a text's origin, with what the caller may add.
+pub(super) fn provenance(who: &Known, now: Timestamp, project: Option<String>, claimed: Claimed) -> Provenance {
     let identity = who.identity();
     Provenance {
         principal: identity.principal,
@@ -146,6 +171,16 @@ fn provenance(who: &Known, now: Timestamp, project: Option<String>, claimed: Cla
         task_id: claimed.task_id,
         correlation_id: claimed.correlation_id,
         source: claimed.source,
+    }
+}
+
+/// What a caller had said of a text's origin.
+pub(super) fn claims(provenance: &Provenance) -> Claimed {
+    Claimed {
+        why: provenance.why.clone(),
+        task_id: provenance.task_id.clone(),
+        correlation_id: provenance.correlation_id.clone(),
+        source: provenance.source.clone(),
     }
 }
 
@@ -170,6 +205,12 @@ pub(super) fn fresh(call: &Call<Known>, project: Option<String>, claims: Claimed
         tags: Vec::new(),
         importance: 0.5,
         access: Access::Private,
+        team_id: None,
+        trust: super::judge::start(call.who()),
+        flags: Vec::new(),
+        flags_version: 0,
+        superseded_by: None,
+        supersedes: Vec::new(),
         project: project.clone(),
         layer: None,
         expires_at: None,
@@ -181,6 +222,7 @@ pub(super) fn fresh(call: &Call<Known>, project: Option<String>, claims: Claimed
         version: 1,
         created_at: now,
         updated_at: now,
+        deleted_at: None,
         size_bytes: None,
         truncated: None,
     })

@@ -1,8 +1,11 @@
 //! `memory.get`
 
 use schemars::JsonSchema;
-use serde::Deserialize;
-use types::{MemoryId, PrincipalId, memory::Memory};
+use serde::{Deserialize, Serialize};
+use types::{
+    MemoryId, PrincipalId,
+    memory::{Access as MemoryAccess, Grant, Memory},
+};
 
 use super::fields;
 use crate::{
@@ -27,6 +30,24 @@ pub struct Which {
     owner: Option<PrincipalId>,
 }
 
+/// A memory in full.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Found {
+    /// The memory.
+    #[serde(flatten)]
+    memory: Memory,
+    /// What others may do with it; only for its owner, when it is shared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    grants: Vec<Grant>,
+}
+
+fn with_grants(tx: &store::Tx<'_>, scope: &store::Scope, found: Option<Memory>) -> Result<Option<Found>> {
+    let Some(memory) = found else { return Ok(None) };
+    let is_mine = memory.owner == scope.viewer() && memory.access != MemoryAccess::Private;
+    let grants = if is_mine { store::memories::grants::list(tx, scope, memory.id)? } else { Vec::new() };
+    Ok(Some(Found { memory, grants }))
+}
+
 impl Operation for Get {
     const SPEC: Spec = Spec {
         id: "memory.get",
@@ -40,25 +61,28 @@ impl Operation for Get {
     };
     type Who = Known;
     type Input = Which;
-    type Output = Json<Memory>;
+    type Output = Json<Found>;
 
-    async fn run(call: Call<Known>, which: Which) -> Result<Json<Memory>> {
+    async fn run(call: Call<Known>, which: Which) -> Result<Json<Found>> {
         let (scope, now) = (call.scope(), call.now());
         let found = match (which.id, which.key) {
             (Some(id), None) if which.owner.is_none() => {
-                call.read(move |tx| Ok(store::memories::get(tx, &scope, id, now)?)).await?
+                call.read(move |tx| with_grants(tx, &scope, store::memories::get(tx, &scope, id, now)?)).await?
             }
             (None, Some(key)) => {
                 let mut checks = Checks::default();
                 let key = fields::key(&mut checks, &key);
                 checks.done()?;
                 let owner = which.owner.unwrap_or(scope.viewer());
-                call.read(move |tx| Ok(store::memories::by_key(tx, &scope, owner, &key, now)?)).await?
+                let read = move |tx: &store::Tx<'_>| {
+                    with_grants(tx, &scope, store::memories::by_key(tx, &scope, owner, &key, now)?)
+                };
+                call.read(read).await?
             }
             _ => return Err(Error::invalid("id", "give `id`, or `key` with or without `owner`")),
         };
-        let memory = found.ok_or_else(Error::not_found)?;
-        call.app.tally.fetched(memory.id, now);
-        Ok(Json(memory))
+        let found = found.ok_or_else(Error::not_found)?;
+        call.app.tally.fetched(found.memory.id, now);
+        Ok(Json(found))
     }
 }

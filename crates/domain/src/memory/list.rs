@@ -5,7 +5,7 @@ use serde::Deserialize;
 use store::memories::list::{Filter, Place, Sort};
 use types::{
     Page, PrincipalId, Timestamp,
-    memory::{Access as MemoryAccess, Kind, Memory},
+    memory::{Access as MemoryAccess, Kind, Memory, Trust},
 };
 
 use crate::{
@@ -47,6 +47,8 @@ pub struct Narrowed {
     tags_any: Vec<String>,
     /// Only this access.
     access: Option<MemoryAccess>,
+    /// Only this trust; `quarantined` lists your own that are. Without it they are left out.
+    trust: Option<Trust>,
     /// Only this project label.
     project: Option<String>,
     /// Stored after.
@@ -104,6 +106,7 @@ impl Narrowed {
             owner: self.owner,
             kind: self.kind,
             access: self.access,
+            trust: self.trust,
             project: self.project,
             tags_all: self.tags_all,
             tags_any: self.tags_any,

@@ -1,91 +1,33 @@
 //! `memory.search`
 
-use schemars::JsonSchema;
-use search::{Boost, Options, Query, Ranking, Typo};
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use types::{
-    PrincipalId, Timestamp,
-    memory::{Access as MemoryAccess, Kind, Memory},
-};
 
+use schemars::JsonSchema;
+use search::{Query, Ranking};
+use serde::Serialize;
+use types::memory::Memory;
+
+use super::question::{Mode, question};
 use crate::{
-    Call, Code, Error, Result,
+    Call, Result,
     access::{Known, Permission},
     input::Checks,
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
-    recall::{Ask, Filter, Hit},
+    recall::{Ask, Hit},
 };
 
 /// Finds memories by word and by misspelling, among what the caller may see.
 pub struct Search;
 
-/// Which rankings are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-enum Mode {
-    Hybrid,
-    Keyword,
-    Semantic,
-}
-
-/// Whether importance and age count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-enum Boosting {
-    Default,
-    Off,
-}
-
-/// A question.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Question {
-    /// Words, 1 to 1,000 characters; no operators.
-    query: String,
-    /// Default `hybrid`.
-    mode: Option<Mode>,
-    /// 1 to 100, default 10.
-    limit: Option<u32>,
-    /// Only these kinds.
-    #[serde(default)]
-    kinds: Vec<Kind>,
-    /// Carrying all of these.
-    #[serde(default)]
-    tags_all: Vec<String>,
-    /// Carrying one of these.
-    #[serde(default)]
-    tags_any: Vec<String>,
-    /// Only these principals'.
-    #[serde(default)]
-    owners: Vec<PrincipalId>,
-    /// Only this project label.
-    project: Option<String>,
-    /// Only this access.
-    access: Option<MemoryAccess>,
-    /// Stored after.
-    created_after: Option<Timestamp>,
-    /// Stored before.
-    created_before: Option<Timestamp>,
-    /// Changed after.
-    updated_after: Option<Timestamp>,
-    /// Changed before.
-    updated_before: Option<Timestamp>,
-    /// 0 to 1.
-    min_importance: Option<f64>,
-    /// Least cosine of the semantic ranking, 0 to 1, default 0.35; the other rankings ignore it.
-    min_similarity: Option<f64>,
-    /// Forgive misspellings; default true.
-    typo: Option<bool>,
-    /// `off`: importance and age do not count.
-    boost: Option<Boosting>,
-    /// Characters of content per item, default 1,000.
-    content_chars: Option<u32>,
-    /// Say how each item was ranked.
-    #[serde(default)]
-    explain: bool,
+question! {
+    /// A question.
+    Question {
+        /// Characters of content per item, default 1,000.
+        content_chars: Option<u32>,
+        /// Say how each item was ranked.
+        #[serde(default)]
+        explain: bool,
+    }
 }
 
 /// What was found.
@@ -150,52 +92,6 @@ const fn name(ranking: Ranking) -> &'static str {
     }
 }
 
-impl Question {
-    fn checked(self, now: Timestamp) -> Result<Ask> {
-        let mut checks = Checks::default();
-        checks.text("query", &self.query, 1..=1_000);
-        let limit = self.limit.unwrap_or(10);
-        checks.range("limit", limit, 1..=100);
-        for (field, number) in [("min_importance", self.min_importance), ("min_similarity", self.min_similarity)] {
-            if let Some(number) = number {
-                checks.range(field, number, 0.0..=1.0);
-            }
-        }
-        checks.range("content_chars", self.content_chars.unwrap_or(1_000), 0..=100_000);
-        for (field, count) in [
-            ("kinds", self.kinds.len()),
-            ("tags_all", self.tags_all.len()),
-            ("tags_any", self.tags_any.len()),
-            ("owners", self.owners.len()),
-        ] {
-            if count > 32 {
-                checks.fail(field, "at most 32 are allowed");
-            }
-        }
-        checks.done()?;
-        Ok(Ask {
-            query: Query::parse(&self.query),
-            options: Options { typo: if self.typo.unwrap_or(true) { Typo::Forgiven } else { Typo::Strict } },
-            boost: match self.boost {
-                Some(Boosting::Off) => Boost::Off,
-                None | Some(Boosting::Default) => Boost::At { now_micros: now.micros() },
-            },
-            filter: Filter {
-                kinds: self.kinds,
-                tags_all: self.tags_all,
-                tags_any: self.tags_any,
-                owners: self.owners,
-                project: self.project,
-                access: self.access,
-                created: (self.created_after, self.created_before),
-                updated: (self.updated_after, self.updated_before),
-                min_importance: self.min_importance,
-            },
-            limit: usize::try_from(limit).unwrap_or(1),
-        })
-    }
-}
-
 /// How an answer is to be shown.
 #[derive(Clone, Copy)]
 struct Showing {
@@ -225,7 +121,7 @@ fn item(hit: Hit, query: &Query, showing: Showing) -> Item {
 impl Operation for Search {
     const SPEC: Spec = Spec {
         id: "memory.search",
-        summary: "Find memories by words, forgiving misspellings, among your own and the public ones. Ask in plain words; the best come first.",
+        summary: "Find memories by words, forgiving misspellings, among all you may read. Ask in plain words; the best come first.",
         access: Access::Permission(Permission::MemoryRead),
         effect: Effect::Read,
         rate: Rate::Default,
@@ -254,28 +150,30 @@ impl Operation for Search {
     type Output = Json<Answer>;
 
     async fn run(call: Call<Known>, question: Question) -> Result<Json<Answer>> {
-        let semantic = match question.mode {
-            None | Some(Mode::Hybrid) => "unavailable",
-            Some(Mode::Keyword) => "off",
-            Some(Mode::Semantic) => {
-                return Err(Error::new(Code::SemanticUnavailable, "no embedding model is installed")
-                    .hint("use mode `hybrid` or `keyword`"));
-            }
-        };
-        let (scope, now) = (call.scope(), call.now());
-        let showing = Showing {
-            content_chars: usize::try_from(question.content_chars.unwrap_or(1_000)).unwrap_or(1_000),
-            explain: question.explain,
-        };
-        let ask = question.checked(now)?;
-        call.app.recall.load(&call.app.store, scope.workspace()).await?;
-        let recall = Arc::clone(&call.app.recall);
-        let items = call
-            .read(move |tx| {
-                let hits = recall.rank(tx, &scope, &ask, now)?;
-                Ok(hits.into_iter().map(|hit| item(hit, &ask.query, showing)).collect())
-            })
-            .await?;
+        let semantic = Mode::semantic(question.mode)?;
+        let mut checks = Checks::default();
+        let content_chars = question.content_chars.unwrap_or(1_000);
+        checks.range("content_chars", content_chars, 0..=100_000);
+        let showing =
+            Showing { content_chars: usize::try_from(content_chars).unwrap_or(1_000), explain: question.explain };
+        let ask = question.asked(checks, call.now())?;
+        let items = find(&call, ask, move |hit, query| item(hit, query, showing)).await?;
         Ok(Json(Answer { items, semantic }))
     }
+}
+
+/// Ranks what the caller may see, and shows each of the best.
+pub(super) async fn find<T: Send + 'static>(
+    call: &Call<Known>,
+    ask: Ask,
+    show: impl Fn(Hit, &Query) -> T + Send + 'static,
+) -> Result<Vec<T>> {
+    let (scope, now) = (call.scope(), call.now());
+    call.app.recall.load(&call.app.store, scope.workspace()).await?;
+    let recall = Arc::clone(&call.app.recall);
+    call.read(move |tx| {
+        let hits = recall.rank(tx, &scope, &ask, now)?;
+        Ok(hits.into_iter().map(|hit| show(hit, &ask.query)).collect())
+    })
+    .await
 }

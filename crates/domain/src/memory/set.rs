@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::Verdict;
 use types::{
-    PrincipalId,
-    memory::{Access as MemoryAccess, Claimed, Layer, Memory},
+    PrincipalId, TeamId,
+    memory::{Access as MemoryAccess, Change, Claimed, Layer, Memory, Right},
 };
 
 use super::fields::{self, Lifetime};
@@ -41,6 +41,8 @@ pub struct NewValue {
     layer: Option<Layer>,
     /// Who may read it; default `private`.
     access: Option<MemoryAccess>,
+    /// The team that may read it, for access `team`.
+    team_id: Option<TeamId>,
     /// Project label.
     project: Option<String>,
     /// Free JSON object.
@@ -49,7 +51,7 @@ pub struct NewValue {
     /// Up to 32 labels.
     #[serde(default)]
     tags: Vec<String>,
-    /// Whose; default you.
+    /// Whose; default you. Somebody else's value is replaced under a write grant, never made.
     owner: Option<PrincipalId>,
 }
 
@@ -64,47 +66,55 @@ pub struct SetMemory {
 }
 
 impl NewValue {
-    fn checked(self, call: &Call<Known>) -> Result<Memory> {
+    fn checked(self, call: &Call<Known>) -> Result<(Memory, Vec<u8>)> {
         let mut checks = Checks::default();
         let lifetime = Lifetime { layer: self.layer, expires_in: self.expires_in };
         let key = fields::key(&mut checks, &self.key);
         fields::body(&mut checks, self.content.as_deref(), self.value.as_ref());
         let tags = fields::tags(&mut checks, &self.tags);
         fields::lifetime(&mut checks, &lifetime);
+        fields::audience(&mut checks, self.access, self.team_id);
         fields::optional_line(&mut checks, "project", self.project.as_deref(), 255);
         fields::metadata(&mut checks, &self.metadata);
         checks.done()?;
-        Ok(Memory {
+        let mut memory = Memory {
             key: Some(key),
             kind: super::default_kind(self.value.as_ref()),
             content: self.content,
             value: self.value,
             tags,
             access: self.access.unwrap_or(MemoryAccess::Private),
+            team_id: self.team_id,
             layer: self.layer,
             expires_at: super::expiry(&lifetime, call.now()),
             metadata: self.metadata,
             ..fields::fresh(call, self.project, Claimed::default())?
-        })
+        };
+        super::judge::judge(&call.app, &mut memory, super::judge::start(call.who()))?;
+        let terms = super::terms(&memory);
+        Ok((memory, terms))
     }
 }
 
-/// The new value in the place of the old one: what a set does not speak of stays.
-fn replacing(new: &Memory, old: Memory) -> Memory {
+/// The new value in the place of the old one. The summary of the old text goes with it; whose it is, its importance and
+/// its history stay, and somebody else's audience is not theirs to change.
+fn replacing(new: &Memory, old: &Memory) -> Memory {
+    let is_own = old.owner == new.owner;
     Memory {
+        id: old.id,
+        owner: old.owner,
         kind: if old.content.is_some() == new.content.is_some() { old.kind } else { new.kind },
-        content: new.content.clone(),
-        value: new.value.clone(),
-        tags: new.tags.clone(),
-        access: new.access,
-        project: new.project.clone(),
-        layer: new.layer,
-        expires_at: new.expires_at,
-        metadata: new.metadata.clone(),
-        provenance: new.provenance.clone(),
+        importance: old.importance,
+        access: if is_own { new.access } else { old.access },
+        team_id: if is_own { new.team_id } else { old.team_id },
+        superseded_by: old.superseded_by,
+        supersedes: old.supersedes.clone(),
+        access_count: old.access_count,
+        accessed_at: old.accessed_at,
+        relevance: old.relevance,
         version: old.version + 1,
-        updated_at: new.updated_at,
-        ..old
+        created_at: old.created_at,
+        ..new.clone()
     }
 }
 
@@ -140,33 +150,35 @@ impl Operation for Set {
 
     async fn run(call: Call<Known>, input: NewValue) -> Result<Json<SetMemory>> {
         let (overwrite, expected, owner) = (input.overwrite.unwrap_or(true), input.expected_version, input.owner);
-        let new = input.checked(&call)?;
-        if owner.is_some_and(|owner| owner != new.owner) {
-            return Err(Error::not_found());
-        }
-        let (scope, now) = (call.scope(), call.now());
+        let names_access = input.access.is_some();
+        let (new, terms) = input.checked(&call)?;
+        let (scope, who, now) = (call.scope(), call.who().clone(), call.now());
+        let app = std::sync::Arc::clone(&call.app);
         call.write(move |change| {
+            let owner = owner.unwrap_or(new.owner);
             let key = new.key.as_deref().unwrap_or_default();
-            super::free_key(change, &scope, key, now)?;
-            let old = store::memories::by_key(change, &scope, scope.viewer(), key, now)?;
-            let created = old.is_none();
-            let memory = match old {
-                None if expected.is_some() => return Err(Error::not_found()),
-                None => {
-                    store::memories::insert(change, &scope, &new, &super::terms(&new))?;
-                    new.clone()
+            let Some(old) = store::memories::by_key(change, &scope, owner, key, now)? else {
+                if owner != new.owner || expected.is_some() {
+                    return Err(Error::not_found());
                 }
-                Some(_) if !overwrite => return Err(super::key_exists(key)),
-                Some(old) => {
-                    super::check_version(&old, expected)?;
-                    let memory = replacing(&new, old);
-                    store::memories::update(change, &scope, &memory, &super::terms(&memory))?;
-                    memory
-                }
+                super::store_new(&app, change, (&scope, &who), (&new, Change::Created), &terms)?;
+                return Ok(Verdict::Done(SetMemory { memory: new.clone(), created: true }));
             };
-            change.touched(memory.id);
-            change.publish(if created { "memory.created" } else { "memory.updated" }, memory.id);
-            Ok(Verdict::Done(SetMemory { memory, created }))
+            super::permit(change, &scope, &who, (&old, Right::Write), now)?;
+            if owner != new.owner && names_access {
+                return Err(super::update::only_owner("access"));
+            }
+            if !overwrite {
+                return Err(super::key_exists(key));
+            }
+            super::check_version(&old, expected)?;
+            let memory = replacing(&new, &old);
+            if memory.access != old.access || memory.team_id != old.team_id {
+                super::fields::may_give(change, &scope, &who, &memory)?;
+            }
+            let how = (Change::Updated, "memory.updated", Some(&*terms));
+            super::store_changed(&app, change, &scope, (&old, &memory), how)?;
+            Ok(Verdict::Done(SetMemory { memory, created: false }))
         })
         .await
         .map(Json)

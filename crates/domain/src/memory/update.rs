@@ -5,14 +5,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use store::Verdict;
 use types::{
-    MemoryId, Timestamp,
-    memory::{Access as MemoryAccess, Kind, Layer, Memory},
+    MemoryId, TeamId, Timestamp,
+    memory::{Access as MemoryAccess, Change, Kind, Layer, Memory, Right},
 };
 
-use super::{
-    create::taken,
-    fields::{self, Lifetime},
-};
+use super::fields::{self, Lifetime};
 use crate::{
     Call, Code, Error, Result,
     access::{Known, Permission},
@@ -50,6 +47,8 @@ pub struct Changes {
     importance: Option<f64>,
     /// Who may read it.
     access: Option<MemoryAccess>,
+    /// The team that may read it, for access `team`.
+    team_id: Option<TeamId>,
     /// The new project label.
     #[serde(default, deserialize_with = "present")]
     project: Option<Option<String>>,
@@ -74,6 +73,7 @@ impl Changes {
         fields::importance(&mut checks, self.importance);
         fields::optional_line(&mut checks, "project", self.project.as_ref().and_then(Option::as_deref), 255);
         fields::lifetime(&mut checks, &self.lifetime());
+        fields::audience(&mut checks, self.access, self.team_id);
         if let Some(metadata) = &self.metadata {
             fields::metadata(&mut checks, metadata);
         }
@@ -85,7 +85,22 @@ impl Changes {
         Lifetime { layer: self.layer, expires_in: self.expires_in }
     }
 
-    fn applied(&self, mut memory: Memory, now: Timestamp) -> Memory {
+    /// Whether it changes text that readers and the search index see.
+    fn changes_text(&self) -> bool {
+        self.changes_body()
+            || self.key.is_some()
+            || self.summary.is_some()
+            || self.tags.is_some()
+            || self.project.is_some()
+            || self.metadata.is_some()
+    }
+
+    fn changes_body(&self) -> bool {
+        self.content.is_some() || self.value.is_some()
+    }
+
+    fn applied(&self, old: &Memory, now: Timestamp) -> Memory {
+        let mut memory = super::next(old, now);
         fields::replace_body(&mut memory, self.content.clone(), self.value.clone());
         if let Some(key) = &self.key {
             memory.key.clone_from(key);
@@ -109,17 +124,26 @@ impl Changes {
         }
         memory.kind = self.kind.unwrap_or(memory.kind);
         memory.importance = self.importance.unwrap_or(memory.importance);
-        memory.access = self.access.unwrap_or(memory.access);
-        memory.version += 1;
-        memory.updated_at = now;
+        if let Some(access) = self.access {
+            (memory.access, memory.team_id) = (access, self.team_id);
+        }
         memory
+    }
+
+    /// Refuses what only the owner decides: who may read it, and what it is called.
+    fn check_foreign(&self) -> Result<()> {
+        match (self.access, &self.key) {
+            (Some(_), _) => Err(only_owner("access")),
+            (None, Some(_)) => Err(only_owner("key")),
+            (None, None) => Ok(()),
+        }
     }
 }
 
 impl Operation for Update {
     const SPEC: Spec = Spec {
         id: "memory.update",
-        summary: "Change fields of a memory of yours; what you leave out stays.",
+        summary: "Change fields of a memory you may write; what you leave out stays.",
         access: Access::Permission(Permission::MemoryWrite),
         effect: Effect::Upsert,
         rate: Rate::Default,
@@ -150,18 +174,32 @@ impl Operation for Update {
 
     async fn run(call: Call<Known>, input: Changes) -> Result<Json<Memory>> {
         let changes = input.checked()?;
-        let (scope, now) = (call.scope(), call.now());
+        let (scope, who, now) = (call.scope(), call.who().clone(), call.now());
+        let app = std::sync::Arc::clone(&call.app);
         call.write(move |change| {
-            let old = owned(change, &scope, changes.id, now)?;
-            super::check_version(&old, changes.expected_version)?;
-            let memory = changes.applied(old, now);
-            if let Some(key) = &memory.key {
-                super::free_key(change, &scope, key, now)?;
+            let old = super::allowed(change, &scope, &who, (changes.id, Right::Write), now)?;
+            if old.owner != scope.viewer() {
+                changes.check_foreign()?;
             }
-            store::memories::update(change, &scope, &memory, &super::terms(&memory))
-                .map_err(|error| taken(error, &memory))?;
-            change.touched(memory.id);
-            change.publish("memory.updated", memory.id);
+            super::check_version(&old, changes.expected_version)?;
+            let mut memory = changes.applied(&old, now);
+            if (memory.access, memory.team_id) != (old.access, old.team_id) {
+                fields::may_give(change, &scope, &who, &memory)?;
+            }
+            if let (Some(key), Some(_)) = (&memory.key, &changes.key) {
+                super::free_key(change, &scope, (memory.owner, key), now)?;
+            }
+            let terms = changes.changes_text().then(|| super::terms(&memory));
+            if changes.changes_body() {
+                // Whoever changes the text answers for it.
+                let claimed = fields::claims(&memory.provenance);
+                memory.provenance = fields::provenance(&who, now, memory.project.clone(), claimed);
+                super::judge::judge(&app, &mut memory, super::judge::start(&who))?;
+            } else if changes.changes_text() {
+                super::judge::judge(&app, &mut memory, old.trust)?;
+            }
+            let how = (Change::Updated, "memory.updated", terms.as_deref());
+            super::store_changed(&app, change, &scope, (&old, &memory), how)?;
             Ok(Verdict::Done(memory))
         })
         .await
@@ -169,13 +207,9 @@ impl Operation for Update {
     }
 }
 
-/// A memory the caller may change: not found when it may not even see it, denied when it may only read it.
-pub(super) fn owned(tx: &store::Tx<'_>, scope: &store::Scope, id: MemoryId, now: Timestamp) -> Result<Memory> {
-    let memory = store::memories::get(tx, scope, id, now)?.ok_or_else(Error::not_found)?;
-    if memory.owner != scope.viewer() {
-        return Err(Error::new(Code::PermissionDenied, "only its owner may change this memory")
-            .fact("required", "ownership")
-            .hint("store a memory of your own instead"));
-    }
-    Ok(memory)
+/// Refuses a change that only the owner may make.
+pub(super) fn only_owner(field: &str) -> Error {
+    Error::new(Code::PermissionDenied, format!("only its owner may change the {field} of a memory"))
+        .fact("required", "ownership")
+        .hint(format!("leave `{field}` out"))
 }

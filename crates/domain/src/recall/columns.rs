@@ -1,14 +1,15 @@
 //! The filter columns the search index keeps of a memory, and the predicate over them.
 //!
-//! The first half of [`Admission::admits`] is the predicate of `store::memories`, on the same columns.
+//! [`Admission::visible`] is the predicate of `store::memories::may` for reading, on the same columns, but that nothing
+//! quarantined is ever found.
 
 use std::collections::HashMap;
 
 use search::Recency;
-use store::memories::Searchable;
+use store::memories::searchable::Searchable;
 use types::{
-    PrincipalId, Timestamp,
-    memory::{Access, Kind},
+    GranteeId, PrincipalId, TeamId, Timestamp,
+    memory::{Access, Kind, Trust},
 };
 
 /// What a search is narrowed to.
@@ -23,13 +24,22 @@ pub(crate) struct Filter {
     pub(crate) created: (Option<Timestamp>, Option<Timestamp>),
     pub(crate) updated: (Option<Timestamp>, Option<Timestamp>),
     pub(crate) min_importance: Option<f64>,
+    pub(crate) trusted_only: bool,
+    pub(crate) include_superseded: bool,
+}
+
+/// Who looks: a principal, and the teams they are in at that moment.
+#[derive(Debug)]
+pub(crate) struct Viewer {
+    pub(crate) principal: PrincipalId,
+    pub(crate) teams: Vec<TeamId>,
 }
 
 /// Numbers for the words that many rows share. Number 0 is no word.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     labels: HashMap<String, u32>,
-    principals: HashMap<PrincipalId, u32>,
+    grantees: HashMap<GranteeId, u32>,
 }
 
 /// One memory's columns.
@@ -39,11 +49,16 @@ pub(crate) struct Columns {
     updated_at: i64,
     expires_at: i64,
     tags: Box<[u32]>,
+    /// Who else may read it, and until when.
+    grants: Box<[(u32, i64)]>,
     importance: f64,
     owner: u32,
+    team: u32,
     project: u32,
     access: Access,
+    trust: Trust,
     kind: Kind,
+    is_superseded: bool,
 }
 
 impl Columns {
@@ -62,6 +77,7 @@ impl Recency for Columns {
 #[derive(Debug)]
 pub(crate) struct Admission {
     viewer: Option<u32>,
+    teams: Vec<u32>,
     now: i64,
     kinds: Vec<Kind>,
     tags_all: Option<Vec<u32>>,
@@ -72,6 +88,8 @@ pub(crate) struct Admission {
     created: (i64, i64),
     updated: (i64, i64),
     min_importance: f64,
+    trusted_only: bool,
+    include_superseded: bool,
     nothing: bool,
 }
 
@@ -89,25 +107,34 @@ impl Words {
         number
     }
 
+    fn grantee(&mut self, id: GranteeId) -> u32 {
+        let number = next(self.grantees.len());
+        *self.grantees.entry(id).or_insert(number)
+    }
+
     /// The columns of a row.
     pub(crate) fn columns(&mut self, row: &Searchable) -> Columns {
-        let number = next(self.principals.len());
-        let owner = *self.principals.entry(row.owner).or_insert(number);
+        let until = |end: Option<Timestamp>| end.map_or(i64::MAX, Timestamp::micros);
         Columns {
             created_at: row.created_at.micros(),
             updated_at: row.updated_at.micros(),
-            expires_at: row.expires_at.map_or(i64::MAX, Timestamp::micros),
+            expires_at: until(row.expires_at),
+            grants: row.grants.iter().map(|(grantee, end)| (self.grantee(*grantee), until(*end))).collect(),
             tags: row.tags.iter().map(|tag| self.label(tag)).collect(),
             importance: row.importance,
-            owner,
+            owner: self.grantee(row.owner.into()),
+            team: row.team.map_or(0, |team| self.grantee(GranteeId::Team(team))),
             project: row.project.as_deref().map_or(0, |project| self.label(project)),
             access: row.access,
+            trust: row.trust,
             kind: row.kind,
+            is_superseded: row.is_superseded,
         }
     }
 
     /// The filter in numbers. A label that no row carries can be carried by none.
-    pub(crate) fn admission(&self, filter: &Filter, viewer: PrincipalId, now: Timestamp) -> Admission {
+    pub(crate) fn admission(&self, filter: &Filter, viewer: &Viewer, now: Timestamp) -> Admission {
+        let known_principal = |id: PrincipalId| self.grantees.get(&id.into()).copied();
         let known = |labels: &[String]| -> Vec<u32> {
             labels.iter().filter_map(|label| self.labels.get(label).copied()).collect()
         };
@@ -117,26 +144,43 @@ impl Words {
         let tags_all = known(&filter.tags_all);
         let project = filter.project.as_ref().map(|label| self.labels.get(label).copied());
         Admission {
-            viewer: self.principals.get(&viewer).copied(),
+            viewer: known_principal(viewer.principal),
+            teams: viewer.teams.iter().filter_map(|team| self.grantees.get(&GranteeId::Team(*team)).copied()).collect(),
             now: now.micros(),
             kinds: filter.kinds.clone(),
             nothing: tags_all.len() < filter.tags_all.len() || project == Some(None),
             tags_all: (!tags_all.is_empty()).then_some(tags_all),
             tags_any: (!filter.tags_any.is_empty()).then(|| known(&filter.tags_any)),
             owners: (!filter.owners.is_empty())
-                .then(|| filter.owners.iter().filter_map(|owner| self.principals.get(owner).copied()).collect()),
+                .then(|| filter.owners.iter().filter_map(|owner| known_principal(*owner)).collect()),
             project: project.flatten(),
             access: filter.access,
             created: span(filter.created),
             updated: span(filter.updated),
             min_importance: filter.min_importance.unwrap_or(f64::NEG_INFINITY),
+            trusted_only: filter.trusted_only,
+            include_superseded: filter.include_superseded,
         }
     }
 }
 
 impl Admission {
     fn visible(&self, row: &Columns) -> bool {
-        (Some(row.owner) == self.viewer || row.access == Access::Public) && row.expires_at > self.now
+        row.expires_at > self.now
+            && row.trust != Trust::Quarantined
+            && (Some(row.owner) == self.viewer
+                || match row.access {
+                    Access::Private => false,
+                    Access::Shared => self.granted(row),
+                    Access::Team => self.teams.contains(&row.team) || self.granted(row),
+                    Access::Public | Access::System => true,
+                })
+    }
+
+    fn granted(&self, row: &Columns) -> bool {
+        row.grants.iter().any(|(grantee, until)| {
+            *until > self.now && (Some(*grantee) == self.viewer || self.teams.contains(grantee))
+        })
     }
 
     fn narrowed(&self, row: &Columns) -> bool {
@@ -150,6 +194,8 @@ impl Admission {
             && (self.created.0 < row.created_at && row.created_at < self.created.1)
             && (self.updated.0 < row.updated_at && row.updated_at < self.updated.1)
             && row.importance >= self.min_importance
+            && (!self.trusted_only || row.trust == Trust::Trusted)
+            && (self.include_superseded || !row.is_superseded)
     }
 
     /// Whether the viewer may see the row and asked for it.

@@ -17,7 +17,12 @@ struct World {
     app: TestApp,
     otto: Agent,
     spare: Agent,
+    /// Otto's, public, changed once.
     memory: String,
+    /// Otto's, shared with `spare`.
+    shared: String,
+    /// Otto's, deleted.
+    deleted: String,
     eve: Agent,
     foreign_memory: String,
     count: AtomicU32,
@@ -55,15 +60,66 @@ const CASES: &[Case] = &[
     Case { id: "key.list", good: |_| json!({}), foreign: None },
     Case { id: "key.revoke", good: |w| json!({"id": w.spare.key_id}), foreign: Some(|w| json!({"id": w.eve.key_id})) },
     Case { id: "key.rotate", good: |w| json!({"id": w.spare.key_id}), foreign: Some(|w| json!({"id": w.eve.key_id})) },
+    Case { id: "memory.cleanup", good: |_| json!({"older_than_days": 1}), foreign: None },
+    Case {
+        id: "memory.consolidate",
+        good: |w| json!({"ids": [w.memory, w.shared], "mode": "merge", "supersede": false}),
+        foreign: Some(|w| json!({"ids": [w.memory, w.foreign_memory], "mode": "merge"})),
+    },
     Case { id: "memory.create", good: |_| json!({"content": "a case"}), foreign: None },
+    Case { id: "memory.create_many", good: |_| json!({"items": [{"content": "a case"}]}), foreign: None },
     Case { id: "memory.delete", good: |w| json!({"id": w.memory}), foreign: Some(|w| json!({"id": w.foreign_memory})) },
     Case { id: "memory.get", good: |w| json!({"id": w.memory}), foreign: Some(|w| json!({"id": w.foreign_memory})) },
+    Case {
+        id: "memory.history",
+        good: |w| json!({"id": w.memory}),
+        foreign: Some(|w| json!({"id": w.foreign_memory})),
+    },
     Case { id: "memory.list", good: |_| json!({}), foreign: None },
+    Case {
+        id: "memory.purge",
+        good: |w| json!({"id": w.memory, "reason": "a case of the catalogue"}),
+        foreign: Some(|w| json!({"id": w.foreign_memory, "reason": "a case of the catalogue"})),
+    },
+    Case { id: "memory.recall", good: |_| json!({"query": "case words"}), foreign: None },
+    Case { id: "memory.reindex", good: |_| json!({"what": "keyword"}), foreign: None },
+    Case {
+        id: "memory.restore",
+        good: |w| json!({"id": w.deleted}),
+        foreign: Some(|w| json!({"id": w.foreign_memory})),
+    },
+    Case {
+        id: "memory.revert",
+        good: |w| json!({"id": w.memory, "version": 1}),
+        foreign: Some(|w| json!({"id": w.foreign_memory, "version": 1})),
+    },
+    Case {
+        id: "memory.review",
+        good: |w| json!({"id": w.memory, "decision": "trust", "reason": "a case of the catalogue"}),
+        foreign: Some(|w| json!({"id": w.foreign_memory, "decision": "trust", "reason": "a case of the catalogue"})),
+    },
+    Case { id: "memory.review_list", good: |_| json!({"reason": "a case of the catalogue"}), foreign: None },
     Case { id: "memory.search", good: |_| json!({"query": "case words"}), foreign: None },
     Case {
         id: "memory.set",
         good: |w| json!({"key": w.fresh("key"), "value": 1}),
         foreign: Some(|w| json!({"key": "foreign", "value": 1, "owner": w.eve.id})),
+    },
+    Case {
+        id: "memory.share",
+        good: |w| json!({"id": w.memory, "grants": [{"grantee": w.spare.id}]}),
+        foreign: Some(|w| json!({"id": w.foreign_memory, "grants": [{"grantee": w.spare.id}]})),
+    },
+    Case { id: "memory.stats", good: |_| json!({"of": "visible"}), foreign: None },
+    Case {
+        id: "memory.undo",
+        good: |w| json!({"principal": w.spare.id, "since": "2020-01-01T00:00:00Z", "reason": "a case of the catalogue"}),
+        foreign: None,
+    },
+    Case {
+        id: "memory.unshare",
+        good: |w| json!({"id": w.shared, "grantee": w.spare.id}),
+        foreign: Some(|w| json!({"id": w.foreign_memory, "grantee": w.spare.id})),
     },
     Case {
         id: "memory.update",
@@ -102,8 +158,22 @@ impl World {
             let answer = app.rest("POST", "/api/v1/memories").key(&who.key).json(&body).send().await;
             answer.json()["id"].as_str().unwrap().to_owned()
         };
-        let (memory, foreign_memory) = (store(&otto).await, store(&eve).await);
-        Self { app, otto, spare, memory, eve, foreign_memory, count: AtomicU32::new(0) }
+        let (memory, shared, deleted, foreign_memory) =
+            (store(&otto).await, store(&otto).await, store(&otto).await, store(&eve).await);
+        let manage = json!({"id": otto.id, "grants": ["memory:manage"]});
+        assert_eq!(app.as_operator("default", "agent.update", &manage).await.status, 200);
+        for (method, path, body) in [
+            ("PATCH", memory.clone(), json!({"content": "case words, changed"})),
+            ("PUT", format!("{shared}/grants"), json!({"grants": [{"grantee": spare.id}]})),
+            ("DELETE", deleted.clone(), json!({})),
+        ] {
+            let request = app.rest(method, format!("/api/v1/memories/{path}")).key(&otto.key);
+            let request = if method == "DELETE" { request } else { request.json(&body) };
+            let answer = request.send().await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+        let count = AtomicU32::new(0);
+        Self { app, otto, spare, memory, shared, deleted, eve, foreign_memory, count }
     }
 
     fn fresh(&self, what: &str) -> String {

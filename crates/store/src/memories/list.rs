@@ -1,14 +1,15 @@
-//! Lists of memories: the viewer's own rows and the public ones are read apart, each in index order, and merged.
+//! Lists of memories. The viewer's own rows, those open to everybody, those of each of the viewer's teams and those granted
+//! to them are read apart, each in index order, and merged.
 
 use std::cmp::Ordering;
 
 use types::{
     PrincipalId, Timestamp,
-    memory::{Access, Kind, Memory},
+    memory::{Access, Kind, Memory, Trust},
 };
 
 use super::read;
-use crate::{Result, Scope, Tx, Value, row::json};
+use crate::{Result, Scope, Tx, Value, args, row::json};
 
 /// What a list is narrowed to.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,8 @@ pub struct Filter {
     pub kind: Option<Kind>,
     /// Only this access.
     pub access: Option<Access>,
+    /// Only this trust; none leaves out what is quarantined.
+    pub trust: Option<Trust>,
     /// Only this project label.
     pub project: Option<String>,
     /// Rows that carry all of these.
@@ -88,27 +91,29 @@ impl Sort {
     }
 }
 
-// $1 workspace, $2 viewer, $3 now, then the filters, the range of keys where one is asked for, the place and the limit.
+// $1 workspace, $2 whose rows, $3 now, then the filters, the range of keys where one is asked for, the place and the limit.
 macro_rules! narrowed {
-    ($whose:literal) => {
+    ($whose:expr) => {
         concat!(
             "FROM memories WHERE workspace_id = $1 AND ",
             $whose,
             " AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > $3)",
             " AND (CAST($4 AS TEXT) IS NULL OR owner = $4) AND (CAST($5 AS TEXT) IS NULL OR kind = $5)",
-            " AND (CAST($6 AS TEXT) IS NULL OR access = $6) AND (CAST($7 AS TEXT) IS NULL OR project = $7)",
-            " AND created_at > $8 AND created_at < $9 AND updated_at > $10 AND updated_at < $11"
+            " AND (CAST($6 AS TEXT) IS NULL OR access = $6)",
+            " AND CASE WHEN CAST($7 AS TEXT) IS NULL THEN trust <> 'quarantined' ELSE trust = $7 END",
+            " AND (CAST($8 AS TEXT) IS NULL OR project = $8)",
+            " AND created_at > $9 AND created_at < $10 AND updated_at > $11 AND updated_at < $12"
         )
     };
 }
 
 // The bounds let the index on keys be used; the prefix itself is compared literally.
 macro_rules! keyed {
-    ($whose:literal) => {
+    ($whose:expr) => {
         concat!(
             narrowed!($whose),
-            " AND COALESCE(key, '') >= $12 AND COALESCE(key, '') < $13",
-            " AND substr(COALESCE(key, ''), 1, length($14)) = $14"
+            " AND COALESCE(key, '') >= $13 AND COALESCE(key, '') < $14",
+            " AND substr(COALESCE(key, ''), 1, length($15)) = $15"
         )
     };
 }
@@ -116,77 +121,163 @@ macro_rules! keyed {
 macro_rules! listing {
     ($rows:expr, $tail:literal) => {
         concat!(
-            "SELECT id, owner, key, kind, NULL, NULL, summary, tags, importance, access, project, layer, expires_at, ",
-            "metadata, provenance, access_count, accessed_at, relevance, version, created_at, updated_at, size_bytes ",
+            "SELECT id, owner, key, kind, NULL, NULL, summary, tags, importance, access, team_id, trust, flags, ",
+            "flags_version, superseded_by, supersedes, project, layer, expires_at, metadata, provenance, access_count, ",
+            "accessed_at, relevance, version, created_at, updated_at, deleted_at, size_bytes ",
             $rows,
             $tail
         )
     };
 }
 
-const OWN_UPDATED: &str =
-    listing!(narrowed!("owner = $2"), " AND (updated_at, id) < ($12, $13) ORDER BY updated_at DESC, id DESC LIMIT $14");
-const OWN_CREATED: &str =
-    listing!(narrowed!("owner = $2"), " AND (created_at, id) < ($12, $13) ORDER BY created_at DESC, id DESC LIMIT $14");
-// The viewer's own public rows come here too and are dropped in the merge: walking past them would take as long as there
-// are many.
-const PUBLIC_UPDATED: &str = listing!(
-    narrowed!("CAST($2 AS TEXT) IS NOT NULL AND access = 'public'"),
-    " AND (updated_at, id) < ($12, $13) ORDER BY updated_at DESC, id DESC LIMIT $14"
-);
-const PUBLIC_CREATED: &str = listing!(
-    narrowed!("CAST($2 AS TEXT) IS NOT NULL AND access = 'public'"),
-    " AND (created_at, id) < ($12, $13) ORDER BY created_at DESC, id DESC LIMIT $14"
-);
-// Sorting by a sum keeps the planner from walking the index on times instead of the one on keys.
-const OWN_UPDATED_KEYED: &str = listing!(
-    keyed!("owner = $2"),
-    " AND (updated_at, id) < ($15, $16) ORDER BY updated_at + 0 DESC, id DESC LIMIT $17"
-);
-const OWN_CREATED_KEYED: &str = listing!(
-    keyed!("owner = $2"),
-    " AND (created_at, id) < ($15, $16) ORDER BY created_at + 0 DESC, id DESC LIMIT $17"
-);
-const PUBLIC_UPDATED_KEYED: &str = listing!(
-    keyed!("CAST($2 AS TEXT) IS NOT NULL AND access = 'public'"),
-    " AND (updated_at, id) < ($15, $16) ORDER BY updated_at + 0 DESC, id DESC LIMIT $17"
-);
-const PUBLIC_CREATED_KEYED: &str = listing!(
-    keyed!("CAST($2 AS TEXT) IS NOT NULL AND access = 'public'"),
-    " AND (created_at, id) < ($15, $16) ORDER BY created_at + 0 DESC, id DESC LIMIT $17"
-);
-const OWN_KEY: &str = listing!(
-    keyed!("owner = $2"),
-    " AND (COALESCE(key, ''), id) > ($15, $16) ORDER BY COALESCE(key, ''), id LIMIT $17"
-);
-const PUBLIC_KEY: &str = listing!(
-    keyed!("CAST($2 AS TEXT) IS NOT NULL AND access = 'public'"),
-    " AND (COALESCE(key, ''), id) > ($15, $16) ORDER BY COALESCE(key, ''), id LIMIT $17"
-);
-const COUNT_OWN: &str = concat!("SELECT COUNT(*) ", keyed!("owner = $2"));
-const COUNT_PUBLIC: &str = concat!("SELECT COUNT(*) ", keyed!("owner <> $2 AND access = 'public'"));
-const TAGS_OWN: &str = concat!("SELECT tags ", keyed!("owner = $2"));
-const TAGS_PUBLIC: &str = concat!("SELECT tags ", keyed!("owner <> $2 AND access = 'public'"));
+macro_rules! my_teams {
+    () => {
+        "(SELECT team_id FROM team_members WHERE workspace_id = $1 AND principal = $2)"
+    };
+}
 
-const fn statements(sort: Sort, is_keyed: bool) -> [&'static str; 2] {
-    match (sort, is_keyed) {
-        (Sort::Updated, false) => [OWN_UPDATED, PUBLIC_UPDATED],
-        (Sort::Created, false) => [OWN_CREATED, PUBLIC_CREATED],
-        (Sort::Updated, true) => [OWN_UPDATED_KEYED, PUBLIC_UPDATED_KEYED],
-        (Sort::Created, true) => [OWN_CREATED_KEYED, PUBLIC_CREATED_KEYED],
-        (Sort::Key, _) => [OWN_KEY, PUBLIC_KEY],
+// The viewer's own rows come from more than one source and are dropped in the merge: walking past them would take as long
+// as there are many.
+macro_rules! own {
+    () => {
+        "owner = $2"
+    };
+}
+macro_rules! open {
+    () => {
+        "CAST($2 AS TEXT) IS NOT NULL AND trust <> 'quarantined' AND access IN ('public', 'system')"
+    };
+}
+macro_rules! team {
+    () => {
+        "team_id = $2 AND trust <> 'quarantined'"
+    };
+}
+macro_rules! granted {
+    () => {
+        concat!(
+            "trust <> 'quarantined' AND access IN ('shared', 'team') AND id IN (SELECT memory_id FROM memory_grants ",
+            "WHERE workspace_id = $1 AND grantee IN (SELECT CAST($2 AS TEXT) UNION ALL SELECT team_id ",
+            "FROM team_members WHERE workspace_id = $1 AND principal = $2) AND (expires_at IS NULL OR expires_at > $3))"
+        )
+    };
+}
+macro_rules! anothers {
+    ($rows:expr) => {
+        concat!("owner <> $2 AND ", $rows)
+    };
+}
+
+/// One way in which rows come to be visible, in each order. Sorting by a sum keeps the planner from walking the index on
+/// times where another one is narrower.
+struct Source {
+    updated: &'static str,
+    created: &'static str,
+    updated_keyed: &'static str,
+    created_keyed: &'static str,
+    key: &'static str,
+}
+
+macro_rules! source {
+    ($name:ident, $rows:expr, $updated:literal, $created:literal) => {
+        const $name: Source = Source {
+            updated: listing!(narrowed!($rows), $updated),
+            created: listing!(narrowed!($rows), $created),
+            updated_keyed: listing!(
+                keyed!($rows),
+                " AND (updated_at, id) < ($16, $17) ORDER BY updated_at + 0 DESC, id DESC LIMIT $18"
+            ),
+            created_keyed: listing!(
+                keyed!($rows),
+                " AND (created_at, id) < ($16, $17) ORDER BY created_at + 0 DESC, id DESC LIMIT $18"
+            ),
+            key: listing!(
+                keyed!($rows),
+                " AND (COALESCE(key, ''), id) > ($16, $17) ORDER BY COALESCE(key, ''), id LIMIT $18"
+            ),
+        };
+    };
+}
+
+source!(
+    OWN,
+    own!(),
+    " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15",
+    " AND (created_at, id) < ($13, $14) ORDER BY created_at DESC, id DESC LIMIT $15"
+);
+source!(
+    OPEN,
+    open!(),
+    " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15",
+    " AND (created_at, id) < ($13, $14) ORDER BY created_at DESC, id DESC LIMIT $15"
+);
+// Of one other owner, by the index on owners.
+source!(
+    OPEN_OF_OWNER,
+    concat!(own!(), " AND trust <> 'quarantined' AND access IN ('public', 'system')"),
+    " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15",
+    " AND (created_at, id) < ($13, $14) ORDER BY created_at DESC, id DESC LIMIT $15"
+);
+source!(
+    TEAM,
+    team!(),
+    " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15",
+    " AND (created_at, id) < ($13, $14) ORDER BY created_at DESC, id DESC LIMIT $15"
+);
+source!(
+    GRANTED,
+    granted!(),
+    " AND (updated_at, id) < ($13, $14) ORDER BY updated_at + 0 DESC, id DESC LIMIT $15",
+    " AND (created_at, id) < ($13, $14) ORDER BY created_at + 0 DESC, id DESC LIMIT $15"
+);
+
+macro_rules! my_teams_rows {
+    () => {
+        concat!("trust <> 'quarantined' AND team_id IN ", my_teams!())
+    };
+}
+macro_rules! granted_only {
+    () => {
+        concat!(granted!(), " AND COALESCE(team_id, '') NOT IN ", my_teams!())
+    };
+}
+
+const COUNTS: [&str; 4] = [
+    concat!("SELECT COUNT(*) ", keyed!(own!())),
+    concat!("SELECT COUNT(*) ", keyed!(anothers!(open!()))),
+    concat!("SELECT COUNT(*) ", keyed!(anothers!(my_teams_rows!()))),
+    concat!("SELECT COUNT(*) ", keyed!(anothers!(granted_only!()))),
+];
+const TAGS: [&str; 4] = [
+    concat!("SELECT tags ", keyed!(own!())),
+    concat!("SELECT tags ", keyed!(anothers!(open!()))),
+    concat!("SELECT tags ", keyed!(anothers!(my_teams_rows!()))),
+    concat!("SELECT tags ", keyed!(anothers!(granted_only!()))),
+];
+const MY_TEAMS: &str = "SELECT team_id FROM team_members WHERE workspace_id = $1 AND principal = $2 ORDER BY team_id";
+
+impl Source {
+    const fn statement(&self, sort: Sort, is_keyed: bool) -> &'static str {
+        match (sort, is_keyed) {
+            (Sort::Updated, false) => self.updated,
+            (Sort::Created, false) => self.created,
+            (Sort::Updated, true) => self.updated_keyed,
+            (Sort::Created, true) => self.created_keyed,
+            (Sort::Key, _) => self.key,
+        }
     }
 }
 
-fn narrowing<'a>(scope: &Scope, filter: &'a Filter, now: Timestamp) -> Vec<Value<'a>> {
+fn narrowing<'a>(scope: &Scope, whose: String, filter: &'a Filter, now: Timestamp) -> Vec<Value<'a>> {
     let moment = |bound: Option<Timestamp>, open: i64| Value::Int(bound.map_or(open, Timestamp::micros));
     vec![
         Value::from(scope.workspace().to_string()),
-        Value::from(scope.viewer().to_string()),
+        Value::from(whose),
         Value::from(now.micros()),
         Value::from(filter.owner.map(|owner| owner.to_string())),
         Value::from(filter.kind.map(Kind::as_str)),
         Value::from(filter.access.map(Access::as_str)),
+        Value::from(filter.trust.map(Trust::as_str)),
         Value::from(filter.project.as_deref()),
         moment(filter.created_after, i64::MIN),
         moment(filter.created_before, i64::MAX),
@@ -249,10 +340,21 @@ pub fn list(
     (sort, after, limit): (Sort, &Place, usize),
     now: Timestamp,
 ) -> Result<Vec<Memory>> {
-    let narrowing = narrowing(scope, filter, now);
+    let viewer = scope.viewer().to_string();
+    let mut sources = match filter.owner {
+        Some(owner) if owner == scope.viewer() => vec![(&OWN, viewer.clone())],
+        Some(owner) => vec![(&OPEN_OF_OWNER, owner.to_string()), (&GRANTED, viewer.clone())],
+        None => vec![(&OWN, viewer.clone()), (&OPEN, viewer.clone()), (&GRANTED, viewer.clone())],
+    };
+    if filter.owner != Some(scope.viewer()) {
+        let mine = tx.rows(MY_TEAMS, args![scope.workspace().to_string(), viewer], |row| row.text(0))?;
+        sources.extend(mine.into_iter().map(|team| (&TEAM, team)));
+    }
     let mut rows = Vec::new();
-    for statement in statements(sort, filter.is_keyed()) {
-        rows.extend(one_source(tx, statement, &narrowing, filter, (after, limit))?);
+    for (source, whose) in sources {
+        let narrowing = narrowing(scope, whose, filter, now);
+        let statement = source.statement(sort, filter.is_keyed());
+        rows.extend(one_source(tx, statement, narrowing, filter, (after, limit))?);
     }
     rows.sort_by(|left, right| sort.order(left, right));
     rows.dedup_by(|left, right| left.id == right.id);
@@ -272,14 +374,13 @@ impl From<crate::Error> for Stop {
     }
 }
 
-fn one_source(
+fn one_source<'a>(
     tx: &Tx<'_>,
     statement: &'static str,
-    narrowing: &[Value<'_>],
-    filter: &Filter,
-    (after, limit): (&Place, usize),
+    mut args: Vec<Value<'a>>,
+    filter: &'a Filter,
+    (after, limit): (&'a Place, usize),
 ) -> Result<Vec<Memory>> {
-    let mut args = narrowing.to_vec();
     match after {
         Place::Moment(at, id) => {
             if filter.is_keyed() {
@@ -302,7 +403,7 @@ fn one_source(
         }
         // Most rows fail a filter on tags: they are not read any further.
         if !filter.has_tags() || filter.admits(row.text_ref(7)?)? {
-            kept.push(Memory { size_bytes: Some(row.int(21)?), ..read(row)? });
+            kept.push(Memory { size_bytes: Some(row.int(28)?), ..read(row)? });
         }
         Ok(())
     });
@@ -317,18 +418,18 @@ fn one_source(
 /// # Errors
 /// Those of the store.
 pub fn count(tx: &Tx<'_>, scope: &Scope, filter: &Filter, now: Timestamp) -> Result<i64> {
-    let mut args = narrowing(scope, filter, now);
+    let mut args = narrowing(scope, scope.viewer().to_string(), filter, now);
     args.extend(key_range(filter, ""));
     let mut total = 0;
     if filter.has_tags() {
-        for statement in [TAGS_OWN, TAGS_PUBLIC] {
+        for statement in TAGS {
             tx.each(statement, &args, |row| {
                 total += i64::from(filter.admits(row.text_ref(0)?)?);
                 Ok::<_, crate::Error>(())
             })?;
         }
     } else {
-        for statement in [COUNT_OWN, COUNT_PUBLIC] {
+        for statement in COUNTS {
             total += tx.row(statement, &args, |row| row.int(0))?.unwrap_or(0);
         }
     }

@@ -134,14 +134,29 @@ pub(crate) fn sample(entry: &Entry, ids: &Ids<'_>) -> Map<String, Value> {
         "agent.update" => json!({"id": ids.agent, "display_name": "renamed"}),
         "key.create" => json!({"label": "more", "principal": ids.agent}),
         "key.get" | "key.revoke" | "key.rotate" => json!({"id": ids.key}),
+        "memory.cleanup" => json!({"older_than_days": 1}),
+        "memory.consolidate" => json!({"ids": [ids.memory, "mem_01JCA4X4E8000000000000000A"], "mode": "merge"}),
         "memory.create" => json!({"content": "a note"}),
+        "memory.create_many" => json!({"items": [{"content": "a note"}]}),
+        "memory.history" | "memory.restore" => json!({"id": ids.memory}),
+        "memory.purge" => json!({"id": ids.memory, "reason": "a sample of the attacks"}),
+        "memory.recall" => json!({"query": "cobalt ledger"}),
+        "memory.reindex" => json!({"what": "keyword"}),
+        "memory.revert" => json!({"id": ids.memory, "version": 1}),
+        "memory.review" => json!({"id": ids.memory, "decision": "trust", "reason": "a sample of the attacks"}),
+        "memory.review_list" => json!({"reason": "a sample of the attacks"}),
+        "memory.share" => json!({"id": ids.memory, "grants": [{"grantee": ids.agent}]}),
+        "memory.undo" => {
+            json!({"principal": ids.agent, "since": "2020-01-01T00:00:00Z", "reason": "a sample of the attacks"})
+        }
+        "memory.unshare" => json!({"id": ids.memory, "grantee": ids.agent}),
         "memory.delete" | "memory.get" => json!({"id": ids.memory}),
         "memory.search" => json!({"query": "cobalt ledger"}),
         "memory.set" => json!({"key": "a-key", "value": 1}),
         "memory.update" => json!({"id": ids.memory, "summary": "changed"}),
         "workspace.create" => json!({"slug": "w3"}),
         "agent.list" | "audit.list" | "audit.verify" | "auth.whoami" | "health" | "key.list" | "memory.list"
-        | "ops.metrics" | "ops.openapi" | "workspace.list" => json!({}),
+        | "memory.stats" | "ops.metrics" | "ops.openapi" | "workspace.list" => json!({}),
         other => panic!("the attacks need a sample input of the new operation {other}"),
     };
     input.as_object().unwrap().clone()
