@@ -4,6 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use store::{Scope, Tx, Verdict};
 use types::{Timestamp, WorkspaceId};
 
@@ -88,10 +89,11 @@ impl Call<Known> {
                 if let Some(replay) = &replay {
                     replay.find(tx, &scope, draft.ts)?;
                 }
-                let mut change = Change { tx, workspace: scope.workspace(), objects: Vec::new(), events: Vec::new() };
+                let mut change = Change::open(tx, scope.workspace());
                 let verdict = f(&mut change)?;
-                let Change { tx, workspace, objects, events } = change;
+                let Change { tx, workspace, objects, events, details } = change;
                 let mut row = draft.clone();
+                row.details.extend(details);
                 row.object = objects.first().cloned();
                 if let Verdict::Refused(error) = &verdict {
                     row.refused(error.code());
@@ -112,6 +114,7 @@ pub struct Change<'t, 'c> {
     workspace: WorkspaceId,
     objects: Vec<String>,
     events: Vec<(&'static str, String)>,
+    details: Map<String, Value>,
 }
 
 impl<'c> Deref for Change<'_, 'c> {
@@ -121,10 +124,19 @@ impl<'c> Deref for Change<'_, 'c> {
     }
 }
 
-impl Change<'_, '_> {
+impl<'t, 'c> Change<'t, 'c> {
+    fn open(tx: &'t mut Tx<'c>, workspace: WorkspaceId) -> Self {
+        Self { tx, workspace, objects: Vec::new(), events: Vec::new(), details: Map::new() }
+    }
+
     /// Names an object that was touched; the first one stands in the audit row.
     pub fn touched(&mut self, id: impl ToString) {
         self.objects.push(id.to_string());
+    }
+
+    /// Adds a fact to the details of the audit row, such as the id of a second object; never a text or a secret.
+    pub fn detail(&mut self, name: &'static str, fact: impl ToString) {
+        self.details.insert(name.to_owned(), Value::String(fact.to_string()));
     }
 
     /// Announces what happened, to followers of the outbox.
