@@ -16,8 +16,8 @@ pub mod update;
 
 const RESERVED: [&str; 6] = ["system", "guildhall", "anonymous", "local", "admin", "root"];
 
-/// A name: `^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$`, so look-alikes cannot exist.
-fn check_name(checks: &mut Checks, name: &str) {
+/// A name of an agent or a team: `^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$`, so look-alikes cannot exist.
+pub(crate) fn check_name(checks: &mut Checks, name: &str) {
     let sound = name.len() <= 64
         && name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte));
@@ -42,7 +42,8 @@ fn check_display_name(checks: &mut Checks, name: &str) {
     }
 }
 
-fn check_reserved(name: &str) -> Result<()> {
+/// Refuses a name that stands for something else.
+pub(crate) fn check_reserved(name: &str) -> Result<()> {
     if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
         return Err(Error::new(Code::NameNotAllowed, format!("`{name}` is reserved")).hint("choose another name"));
     }

@@ -89,18 +89,12 @@ impl Call<Known> {
                 if let Some(replay) = &replay {
                     replay.find(tx, &scope, draft.ts)?;
                 }
-                let mut change = Change {
-                    tx,
-                    workspace: scope.workspace(),
-                    objects: Vec::new(),
-                    events: Vec::new(),
-                    details: Map::new(),
-                };
+                let mut change = Change::open(tx, scope.workspace());
                 let verdict = f(&mut change)?;
                 let Change { tx, workspace, objects, events, details } = change;
                 let mut row = draft.clone();
-                row.object = objects.first().cloned();
                 row.details.extend(details);
+                row.object = objects.first().cloned();
                 if let Verdict::Refused(error) = &verdict {
                     row.refused(error.code());
                 }
@@ -130,15 +124,20 @@ impl<'c> Deref for Change<'_, 'c> {
     }
 }
 
-impl Change<'_, '_> {
+impl<'t, 'c> Change<'t, 'c> {
+    fn open(tx: &'t mut Tx<'c>, workspace: WorkspaceId) -> Self {
+        Self { tx, workspace, objects: Vec::new(), events: Vec::new(), details: Map::new() }
+    }
+
     /// Names an object that was touched; the first one stands in the audit row.
     pub fn touched(&mut self, id: impl ToString) {
         self.objects.push(id.to_string());
     }
 
-    /// Adds a fact to the audit row, such as a reason or a count; never a text of a memory, never a secret.
-    pub(crate) fn detail(&mut self, name: &str, value: impl Into<Value>) {
-        self.details.insert(name.to_owned(), value.into());
+    /// Adds a fact to the details of the audit row, such as a reason, a count or the id of a second object; never the text
+    /// of a memory, never a secret.
+    pub fn detail(&mut self, name: &'static str, fact: impl Into<Value>) {
+        self.details.insert(name.to_owned(), fact.into());
     }
 
     /// Announces what happened, to followers of the outbox.

@@ -3,7 +3,7 @@
 use crate::{
     agents, audit, auth, keys, memory,
     operation::{Entry, entry},
-    ops, workspaces,
+    ops, teams, workspaces,
 };
 
 /// Every operation, sorted by id.
@@ -46,6 +46,13 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<memory::update::Update>(),
     entry::<ops::metrics::Metrics>(),
     entry::<ops::openapi::Openapi>(),
+    entry::<teams::add::Add>(),
+    entry::<teams::create::Create>(),
+    entry::<teams::delete::Delete>(),
+    entry::<teams::get::Get>(),
+    entry::<teams::list::List>(),
+    entry::<teams::remove::Remove>(),
+    entry::<teams::update::Update>(),
     entry::<workspaces::create::Create>(),
     entry::<workspaces::list::List>(),
 ];

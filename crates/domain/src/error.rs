@@ -77,13 +77,14 @@ codes! {
     AlreadyDone = "already_done", 409, 3, "a repeat of a call whose answer held a secret";
     AlreadyExists = "already_exists", 409, 3, "the name is taken";
     KeyExists = "key_exists", 409, 3, "a live memory has this key";
-    QuotaExceeded = "quota_exceeded", 409, 6, "a quota of stored rows or bytes is full";
+    QuotaExceeded = "quota_exceeded", 409, 6, "a quota of stored rows or sizes is full";
     Quarantined = "quarantined", 409, 6, "a quarantined memory cannot be shared or consolidated";
     RestoreExpired = "restore_expired", 410, 5, "deleted more than 30 days ago";
     TooLarge = "too_large", 413, 2, "over its size limit";
     UnsupportedMediaType = "unsupported_media_type", 415, 2, "wrong content type, or a compressed body";
     HostNotAllowed = "host_not_allowed", 421, 6, "`Host` is not one of ours";
     SecretDetected = "secret_detected", 422, 6, "the text holds a credential";
+    UnknownPrincipal = "unknown_principal", 422, 2, "no such principal here";
     RateLimited = "rate_limited", 429, 6, "too many calls";
     HeadersTooLarge = "headers_too_large", 431, 2, "the request head is over 64 KiB";
     Internal = "internal", 500, 70, "a fault of ours";

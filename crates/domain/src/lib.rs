@@ -27,6 +27,7 @@ mod recall;
 pub mod reference;
 mod replay;
 mod tally;
+pub mod teams;
 pub mod workspaces;
 
 pub use access::unauthenticated;

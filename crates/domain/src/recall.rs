@@ -134,7 +134,7 @@ impl Recall {
     /// Ranks what the scope's viewer may see, and fetches the best rows under the database's own predicate.
     pub(crate) fn rank(&self, tx: &Tx<'_>, scope: &Scope, ask: &Ask, now: Timestamp) -> Result<Vec<Hit>> {
         let workspace = self.workspace(scope.workspace());
-        let viewer = Viewer { principal: scope.viewer(), teams: store::memories::teams_of_viewer(tx, scope)? };
+        let viewer = Viewer { principal: scope.viewer(), teams: store::teams::memberships(tx, scope, scope.viewer())? };
         let (fused, mut pairs) = {
             let state = workspace.state.read().unwrap_or_else(PoisonError::into_inner);
             let State::Ready(loaded) = &*state else {

@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod memory;
+mod team;
 
-pub(crate) use self::memory::{Added, Memory, MemoryVerb};
+pub(crate) use self::{
+    memory::{Added, Memory, MemoryVerb},
+    team::{Team, TeamVerb},
+};
 
 /// The hall where a team of AI agents meets: shared memory over MCP and REST, with one gate in front.
 #[derive(Debug, Parser)]
@@ -38,6 +42,8 @@ pub(crate) enum Command {
     Memory(Memory),
     /// Agents: machines that act for people
     Agent(Agent),
+    /// Teams: principals that share
+    Team(Team),
     /// API keys
     Key(Key),
     /// Workspaces: tenants that share nothing

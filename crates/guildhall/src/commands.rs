@@ -21,6 +21,7 @@ mod init;
 mod key;
 mod memory;
 mod reference;
+mod team;
 mod up;
 mod version;
 mod workspace;
@@ -44,6 +45,7 @@ pub(crate) fn run(environment: &Environment, cli: Cli) -> Result<()> {
         Command::Call(call) => call::run(&context, &call),
         Command::Memory(memory) => memory::run(&context, memory),
         Command::Agent(agent) => agent::run(&context, agent),
+        Command::Team(team) => team::run(&context, team),
         Command::Key(key) => key::run(&context, key),
         Command::Workspace(workspace) => workspace::run(&context, workspace),
         Command::Audit(audit) => audit::run(&context, audit),

@@ -1,6 +1,6 @@
 //! Agents.
 
-use types::{AgentId, Timestamp, WorkspaceId, agent::Agent};
+use types::{AgentId, TeamId, Timestamp, WorkspaceId, agent::Agent};
 
 use crate::{
     Everything, Result, Row, Scope, Tx, args,
@@ -17,9 +17,12 @@ const BY_NAME: &str = "SELECT id, name, display_name, agent_type, role, grants, 
 const LIST: &str = "SELECT id, name, display_name, agent_type, role, grants, owner, capabilities, status, \
      last_seen_at, created_at, version FROM agents WHERE workspace_id = $1 AND id > $2 \
      AND (CAST($3 AS TEXT) IS NULL OR agent_type = $3) AND (CAST($4 AS TEXT) IS NULL OR status = $4) \
-     ORDER BY id LIMIT $5";
+     AND (CAST($5 AS TEXT) IS NULL OR name_folded = $5) AND (CAST($6 AS TEXT) IS NULL OR id IN (SELECT principal \
+     FROM team_members WHERE workspace_id = $1 AND team_id = $6)) ORDER BY id LIMIT $7";
 const COUNT: &str = "SELECT COUNT(*) FROM agents WHERE workspace_id = $1 \
-     AND (CAST($2 AS TEXT) IS NULL OR agent_type = $2) AND (CAST($3 AS TEXT) IS NULL OR status = $3)";
+     AND (CAST($2 AS TEXT) IS NULL OR agent_type = $2) AND (CAST($3 AS TEXT) IS NULL OR status = $3) \
+     AND (CAST($4 AS TEXT) IS NULL OR name_folded = $4) AND (CAST($5 AS TEXT) IS NULL OR id IN (SELECT principal \
+     FROM team_members WHERE workspace_id = $1 AND team_id = $5))";
 const UPDATE: &str = "UPDATE agents SET display_name = $1, agent_type = $2, role = $3, grants = $4, \
      capabilities = $5, status = $6, version = $7 WHERE workspace_id = $8 AND id = $9";
 const SEEN: &str = "UPDATE agents SET last_seen_at = $1 WHERE id = $2";
@@ -99,6 +102,10 @@ pub struct Filter {
     pub agent_type: Option<String>,
     /// Only this status.
     pub status: Option<String>,
+    /// Only the one with this name, ignoring case.
+    pub name: Option<String>,
+    /// Only members of this team.
+    pub team: Option<TeamId>,
 }
 
 /// At most `limit` agents after the one with the id `after`, by id.
@@ -113,6 +120,8 @@ pub fn list(tx: &Tx<'_>, scope: &Scope, filter: &Filter, after: &str, limit: usi
             after,
             filter.agent_type.clone(),
             filter.status.clone(),
+            filter.name.as_deref().map(str::to_ascii_lowercase),
+            filter.team.map(|team| team.to_string()),
             i64::try_from(limit).unwrap_or(i64::MAX)
         ],
         read,
@@ -124,7 +133,13 @@ pub fn list(tx: &Tx<'_>, scope: &Scope, filter: &Filter, after: &str, limit: usi
 /// # Errors
 /// Those of the store.
 pub fn count(tx: &Tx<'_>, scope: &Scope, filter: &Filter) -> Result<i64> {
-    let args = args![scope.workspace().to_string(), filter.agent_type.clone(), filter.status.clone()];
+    let args = args![
+        scope.workspace().to_string(),
+        filter.agent_type.clone(),
+        filter.status.clone(),
+        filter.name.as_deref().map(str::to_ascii_lowercase),
+        filter.team.map(|team| team.to_string()),
+    ];
     Ok(tx.row(COUNT, args, |row| row.int(0))?.unwrap_or(0))
 }
 

@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod replays;
 mod row;
 mod scope;
+pub mod teams;
 mod tx;
 mod value;
 pub mod workspaces;

@@ -2,13 +2,14 @@
 //! predicate over many rows, and a property test compares the three.
 
 use types::{
-    MemoryId, PrincipalId, TeamId, Timestamp,
+    MemoryId, PrincipalId, Timestamp,
     memory::{Access, Change, Kind, Layer, Memory, Right, Trust},
 };
 
 use crate::{
     Error, Everything, Result, Row, Scope, Tx, Value, args,
     row::{json, moment, opt_json, opt_parsed, parsed, to_json},
+    teams,
 };
 
 pub mod counts;
@@ -53,8 +54,6 @@ const HOLDER: &str = "SELECT id FROM memories WHERE workspace_id = $1 AND owner 
      AND (expires_at IS NULL OR expires_at > $4)";
 const REJUDGE: &str =
     "UPDATE memories SET flags = $1, flags_version = $2, trust = $3 WHERE id = $4 AND workspace_id = $5";
-const IS_MEMBER: &str = "SELECT 1 FROM team_members WHERE workspace_id = $1 AND team_id = $2 AND principal = $3";
-const MY_TEAMS: &str = "SELECT team_id FROM team_members WHERE principal = $1 AND workspace_id = $2";
 const FETCHED: &str = "UPDATE memories SET access_count = access_count + $1, accessed_at = $2, relevance = $3 \
      WHERE id = $4";
 const RELEVANCE: &str = "SELECT relevance FROM memories WHERE id = $1 AND deleted_at IS NULL";
@@ -198,28 +197,11 @@ pub fn may(tx: &Tx<'_>, scope: &Scope, memory: &Memory, needed: Right, now: Time
         Access::Shared => false,
         Access::Public | Access::System => needed == Right::Read,
         Access::Team => match memory.team_id {
-            Some(team) if needed == Right::Read => is_member(tx, scope, team)?,
+            Some(team) if needed == Right::Read => teams::is_member(tx, scope, team, scope.viewer())?,
             _ => false,
         },
     };
     Ok(is_open || grants::strongest(tx, scope, memory.id, now)? >= Some(needed))
-}
-
-/// Whether the viewer is in a team, now.
-///
-/// # Errors
-/// Those of the store.
-pub fn is_member(tx: &Tx<'_>, scope: &Scope, team: TeamId) -> Result<bool> {
-    let (workspace, viewer) = (scope.workspace().to_string(), scope.viewer().to_string());
-    Ok(tx.row(IS_MEMBER, args![workspace, team.to_string(), viewer], |_| Ok::<_, Error>(()))?.is_some())
-}
-
-/// The teams that the viewer is in, now.
-///
-/// # Errors
-/// Those of the store.
-pub fn teams_of_viewer(tx: &Tx<'_>, scope: &Scope) -> Result<Vec<TeamId>> {
-    tx.rows(MY_TEAMS, args![scope.viewer().to_string(), scope.workspace().to_string()], |row| parsed(row.text_ref(0)?))
 }
 
 fn if_seen(tx: &Tx<'_>, scope: &Scope, found: Option<Memory>, now: Timestamp) -> Result<Option<Memory>> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::agents::Filter;
-use types::{Page, agent::Agent};
+use types::{Page, TeamId, agent::Agent};
 
 use crate::{
     Call, Result,
@@ -25,6 +25,10 @@ pub struct Narrowed {
     agent_type: Option<String>,
     /// `active` or `disabled`.
     status: Option<String>,
+    /// Only the one with this name, ignoring case.
+    name: Option<String>,
+    /// Only members of this team.
+    team: Option<TeamId>,
     /// 1 to 200, default 50.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -56,7 +60,7 @@ impl Operation for List {
             checks.fail("status", "must be `active` or `disabled`");
         }
         checks.done()?;
-        let filter = Filter { agent_type: input.agent_type, status: input.status };
+        let filter = Filter { agent_type: input.agent_type, status: input.status, name: input.name, team: input.team };
         let (page, after) = Paging::open(&call, &Self::SPEC, &filter, (limit, input.cursor.as_deref()))?;
         let (scope, count, rows) = (call.scope(), input.count, page.rows());
         let (items, total) = call

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use types::{PrincipalId, Timestamp, WorkspaceId};
+use types::{PrincipalId, TeamId, Timestamp, WorkspaceId};
 
 use crate::{
     Call, Result,
@@ -28,6 +28,8 @@ pub struct Me {
     role: &'static str,
     /// What this credential may do.
     permissions: Vec<&'static str>,
+    /// The teams they belong to at this moment, by id.
+    teams: Vec<MyTeam>,
     /// The face the call came through.
     via: &'static str,
     /// The credential's name.
@@ -38,10 +40,19 @@ pub struct Me {
     client_address: Option<String>,
 }
 
+/// A team the caller belongs to.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct MyTeam {
+    /// Its id.
+    id: TeamId,
+    /// Its name.
+    name: String,
+}
+
 impl Operation for Whoami {
     const SPEC: Spec = Spec {
         id: "auth.whoami",
-        summary: "Say who you are here: principal, role, permissions and when your credential ends.",
+        summary: "Say who you are here: principal, role, permissions, teams and when your credential ends.",
         access: Access::AnyPrincipal,
         effect: Effect::Read,
         rate: Rate::Default,
@@ -54,6 +65,8 @@ impl Operation for Whoami {
     type Output = Json<Me>;
 
     async fn run(call: Call<Known>, _: Empty) -> Result<Json<Me>> {
+        let scope = call.scope();
+        let teams = call.read(move |tx| Ok(store::teams::named_memberships(tx, &scope, scope.viewer())?)).await?;
         let (identity, origin) = (call.who().identity(), call.who().origin());
         Ok(Json(Me {
             principal: identity.principal,
@@ -62,6 +75,7 @@ impl Operation for Whoami {
             workspace: identity.workspace,
             role: identity.role.as_str(),
             permissions: identity.permissions.names(),
+            teams: teams.into_iter().map(|(id, name)| MyTeam { id, name }).collect(),
             via: origin.via.as_str(),
             credential_id: identity.credential.id(),
             credential_expires_at: identity.expires_at,

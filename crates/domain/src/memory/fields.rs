@@ -114,7 +114,7 @@ pub(super) fn audience(checks: &mut Checks, access: Option<Access>, team: Option
 pub(super) fn may_give(tx: &Tx<'_>, scope: &Scope, who: &Known, memory: &Memory) -> Result<()> {
     match (memory.access, memory.team_id) {
         (Access::System, _) => who.require(Permission::MemoryManage),
-        (Access::Team, Some(team)) if !store::memories::is_member(tx, scope, team)? => {
+        (Access::Team, Some(team)) if !store::teams::is_member(tx, scope, team, scope.viewer())? => {
             Err(Error::invalid("team_id", "is no team that you are in").hint("`list_teams` shows the teams"))
         }
         _ => Ok(()),

@@ -34,16 +34,14 @@ pub(super) fn room(
             return Ok(());
         }
     }
-    Err(Error::new(
-        Code::QuotaExceeded,
-        format!(
-            "the owner keeps {} memories of {} bytes; at most {} memories of {} bytes are allowed",
-            used.rows, used.bytes, most.rows, most.bytes
-        ),
-    )
-    .fact("rows", used.rows)
-    .fact("bytes", used.bytes)
-    .fact("max_rows", most.rows)
-    .fact("max_bytes", most.bytes)
-    .hint("delete or consolidate memories, `cleanup_memories` finds candidates; operators set `memory.max_rows` and `memory.max_megabytes`"))
+    let is_rows = added.rows > 0 && used.rows + added.rows > most.rows;
+    let (quota, maximum, what) = if is_rows {
+        ("memories_of_a_principal", most.rows, "memories")
+    } else {
+        ("bytes_of_a_principal", most.bytes, "bytes of memories")
+    };
+    Err(Error::new(Code::QuotaExceeded, format!("the owner may keep {maximum} {what}, and this is more"))
+        .fact("quota", quota)
+        .fact("maximum", maximum)
+        .hint("delete or consolidate memories; `cleanup_memories` finds old ones of little importance"))
 }

@@ -142,7 +142,8 @@ impl Operation for Share {
             let grants = memories::grants::list(change, &scope, memory.id)?;
             if grants.len() > MOST {
                 return Err(Error::new(Code::QuotaExceeded, format!("a memory has at most {MOST} grants"))
-                    .fact("max_grants", MOST)
+                    .fact("quota", "grants_of_a_memory")
+                    .fact("maximum", MOST)
                     .hint("share it with a team instead"));
             }
             let mut access = memory.access;

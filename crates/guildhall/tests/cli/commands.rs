@@ -7,7 +7,9 @@ use crate::binary::{Running, directory, json_of, run};
 #[test]
 fn without_a_server_commands_exit_seven() {
     let (_parent, data) = directory();
-    for arguments in [&["memory", "list"][..], &["agent", "list"], &["call", "auth.whoami"], &["audit", "tail"]] {
+    for arguments in
+        [&["memory", "list"][..], &["agent", "list"], &["team", "list"], &["call", "auth.whoami"], &["audit", "tail"]]
+    {
         let ended = run(&data, arguments);
         assert_eq!(ended.code, Some(7), "{ended:?}");
         assert!(ended.lines("hint: ")[0].contains("guildhall up"), "{ended:?}");
@@ -68,6 +70,48 @@ fn a_key_is_printed_once_and_ends_when_told() {
     assert_eq!(run(&data, &["agent", "add", "Builder"]).code, Some(3));
     assert_eq!(run(&data, &["agent", "disable", "nobody"]).code, Some(5));
     assert_eq!(json_of(&data, &["agent", "disable", "builder"])["status"], "disabled");
+}
+
+#[test]
+fn teams_are_made_joined_left_and_removed() {
+    let (_parent, data) = directory();
+    let _server = Running::start(&data);
+    let builder = json_of(&data, &["agent", "add", "builder"])["id"].as_str().unwrap().to_owned();
+    let made = run(&data, &["team", "add", "Menders"]);
+    let id = made.stdout.split_whitespace().next().unwrap().to_owned();
+    assert!(
+        made.code == Some(0) && id.starts_with("tem_") && made.stdout.trim_end().ends_with("  Menders"),
+        "{made:?}"
+    );
+    assert_eq!(run(&data, &["team", "add", "MENDERS"]).code, Some(3));
+    assert_eq!(run(&data, &["team", "add", "root"]).code, Some(2));
+    let joined = run(&data, &["team", "join", "menders", "BUILDER"]);
+    assert_eq!((joined.code, joined.stdout.as_str()), (Some(0), "BUILDER is in Menders\n"), "{joined:?}");
+    let local = "usr_00000000000000000000000000";
+    assert_eq!(json_of(&data, &["team", "join", &id, local])["members"], json!([builder, local]));
+    assert_eq!(json_of(&data, &["team", "join", &id, &builder])["version"], 3);
+    let listed = json_of(&data, &["team", "list"]);
+    assert_eq!((&listed["items"][0]["id"], &listed["items"][0]["members"]), (&json!(id), &json!([builder, local])));
+    let shown = run(&data, &["team", "list"]).stdout;
+    let rows: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["name", "id", "members", "version", "made"]);
+    assert_eq!(rows[1][..4], ["Menders", &id, "2", "3"]);
+    assert_eq!(json_of(&data, &["call", "auth.whoami"])["teams"], json!([{"id": id, "name": "Menders"}]));
+    assert_eq!(json_of(&data, &["team", "leave", "MENDERS", "builder"])["members"], json!([local]));
+    for (arguments, code, hint) in [
+        (["team", "leave", "menders", "builder"], 5, "guildhall explain not_found"),
+        (["team", "join", "menders", "nobody"], 5, "guildhall agent list"),
+        (["team", "join", "nothing", "builder"], 5, "guildhall team list"),
+        (["team", "join", "menders", "agt_01ARZ3NDEKTSV4RRFFQ69G5FAV"], 2, "list_agents"),
+    ] {
+        let ended = run(&data, &arguments);
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        assert!(ended.stdout.is_empty() && ended.lines("hint: ")[0].contains(hint), "{ended:?}");
+    }
+    let removed = run(&data, &["team", "remove", "menders"]);
+    assert_eq!((removed.code, removed.stdout.as_str()), (Some(0), "removed Menders\n"), "{removed:?}");
+    assert_eq!(run(&data, &["team", "remove", &id]).code, Some(5));
+    assert_eq!(run(&data, &["team", "list"]).lines("none").len(), 1);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use domain::{
 use serde_json::{Value, json};
 use testkit::{Agent, Answer, Client, Request, TestApp};
 
+use crate::teams::team_of;
+
 /// What the cases are made of.
 struct World {
     app: TestApp,
@@ -25,6 +27,8 @@ struct World {
     deleted: String,
     eve: Agent,
     foreign_memory: String,
+    team: String,
+    foreign_team: String,
     count: AtomicU32,
 }
 
@@ -128,6 +132,25 @@ const CASES: &[Case] = &[
     },
     Case { id: "ops.metrics", good: |_| json!({}), foreign: None },
     Case { id: "ops.openapi", good: |_| json!({}), foreign: None },
+    Case {
+        id: "team.add",
+        good: |w| json!({"id": w.team, "principal": w.otto.id}),
+        foreign: Some(|w| json!({"id": w.foreign_team, "principal": w.otto.id})),
+    },
+    Case { id: "team.create", good: |w| json!({"name": w.fresh("team")}), foreign: None },
+    Case { id: "team.delete", good: |w| json!({"id": w.team}), foreign: Some(|w| json!({"id": w.foreign_team})) },
+    Case { id: "team.get", good: |w| json!({"id": w.team}), foreign: Some(|w| json!({"id": w.foreign_team})) },
+    Case { id: "team.list", good: |_| json!({}), foreign: None },
+    Case {
+        id: "team.remove",
+        good: |w| json!({"id": w.team, "principal": w.spare.id}),
+        foreign: Some(|w| json!({"id": w.foreign_team, "principal": w.eve.id})),
+    },
+    Case {
+        id: "team.update",
+        good: |w| json!({"id": w.team, "name": w.fresh("team")}),
+        foreign: Some(|w| json!({"id": w.foreign_team, "name": "x"})),
+    },
     Case { id: "workspace.create", good: |w| json!({"slug": w.fresh("ws")}), foreign: None },
     Case { id: "workspace.list", good: |_| json!({}), foreign: None },
 ];
@@ -173,7 +196,9 @@ impl World {
             assert_eq!(answer.status, 200, "{}", answer.text());
         }
         let count = AtomicU32::new(0);
-        Self { app, otto, spare, memory, shared, deleted, eve, foreign_memory, count }
+        let team = team_of(&app, "default", "builders", &spare).await;
+        let foreign_team = team_of(&app, "other", "theirs", &eve).await;
+        Self { app, otto, spare, memory, shared, deleted, eve, foreign_memory, team, foreign_team, count }
     }
 
     fn fresh(&self, what: &str) -> String {
@@ -328,7 +353,7 @@ async fn another_workspaces_rows_are_not_found_on_any_face() {
                 }
                 None => {
                     let text = world.call(face, entry.spec.id, key, (case(entry).good)(&world)).await.text();
-                    for id in [&world.eve.id, &world.eve.key_id, &world.foreign_memory] {
+                    for id in [&world.eve.id, &world.eve.key_id, &world.foreign_memory, &world.foreign_team] {
                         assert!(!text.contains(id.as_str()), "{} {face:?} shows {id}", entry.spec.id);
                     }
                 }
@@ -337,6 +362,8 @@ async fn another_workspaces_rows_are_not_found_on_any_face() {
     }
     let theirs = world.app.as_operator("other", "memory.get", &json!({"id": world.foreign_memory})).await;
     assert_eq!(theirs.json()["version"], 1);
+    let theirs = world.app.as_operator("other", "team.get", &json!({"id": world.foreign_team})).await.json();
+    assert_eq!((&theirs["members"], &theirs["version"]), (&json!([world.eve.id]), &json!(2)));
 }
 
 #[tokio::test]

@@ -1043,7 +1043,15 @@ async fn static_bearer_works_without_oauth_metadata() {
 async fn unknown_filter_is_refused() {
     let app = TestApp::start().await;
     let otto = app.agent_in("default", "otto", "operator").await;
-    for path in ["/api/v1/memories", "/api/v1/agents", "/api/v1/keys", "/api/v1/audit", "/api/v1/whoami", "/health"] {
+    for path in [
+        "/api/v1/memories",
+        "/api/v1/agents",
+        "/api/v1/teams",
+        "/api/v1/keys",
+        "/api/v1/audit",
+        "/api/v1/whoami",
+        "/health",
+    ] {
         for filter in ["bogus", "Limit", "workspace_id", "offset", "limit[]"] {
             let answer = app.rest("GET", format!("{path}?{filter}=1")).key(&otto.key).send().await;
             assert_eq!((answer.status, answer.json()["errors"][0]["field"].clone()), (400, json!(filter)), "{path}");
@@ -1051,7 +1059,7 @@ async fn unknown_filter_is_refused() {
         let twice = app.rest("GET", format!("{path}?limit=1&limit=2")).key(&otto.key).send().await;
         assert_eq!(twice.status, 400, "{path}");
     }
-    for tool in ["search_memories", "get_memory", "list_agents", "list_audit", "whoami"] {
+    for tool in ["search_memories", "get_memory", "list_agents", "list_teams", "list_audit", "whoami"] {
         let result = app.mcp(&otto.key).call(tool, json!({"query": "x", "bogus": 1})).await;
         assert_eq!(result.code(), "invalid_input", "{tool}");
     }

@@ -15,3 +15,4 @@ mod mcp;
 mod memory;
 mod recall;
 mod streams;
+mod teams;

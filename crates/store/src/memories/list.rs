@@ -9,7 +9,7 @@ use types::{
 };
 
 use super::read;
-use crate::{Result, Scope, Tx, Value, args, row::json};
+use crate::{Result, Scope, Tx, Value, row::json, teams};
 
 /// What a list is narrowed to.
 #[derive(Debug, Clone, Default)]
@@ -254,7 +254,6 @@ const TAGS: [&str; 4] = [
     concat!("SELECT tags ", keyed!(anothers!(my_teams_rows!()))),
     concat!("SELECT tags ", keyed!(anothers!(granted_only!()))),
 ];
-const MY_TEAMS: &str = "SELECT team_id FROM team_members WHERE workspace_id = $1 AND principal = $2 ORDER BY team_id";
 
 impl Source {
     const fn statement(&self, sort: Sort, is_keyed: bool) -> &'static str {
@@ -347,8 +346,8 @@ pub fn list(
         None => vec![(&OWN, viewer.clone()), (&OPEN, viewer.clone()), (&GRANTED, viewer.clone())],
     };
     if filter.owner != Some(scope.viewer()) {
-        let mine = tx.rows(MY_TEAMS, args![scope.workspace().to_string(), viewer], |row| row.text(0))?;
-        sources.extend(mine.into_iter().map(|team| (&TEAM, team)));
+        let mine = teams::memberships(tx, scope, scope.viewer())?;
+        sources.extend(mine.into_iter().map(|team| (&TEAM, team.to_string())));
     }
     let mut rows = Vec::new();
     for (source, whose) in sources {

@@ -10,7 +10,7 @@ use testkit::Agent;
 
 use super::hall::{Hall, Ids, body, declared, operation, remember, requests, sample, sound};
 
-const ID_MEMBERS: [&str; 6] = ["id", "owner", "owners", "principal", "actor", "object"];
+const ID_MEMBERS: [&str; 7] = ["id", "owner", "owners", "principal", "actor", "object", "team"];
 
 /// Members that name an object or a principal, for each of which a foreign id is put in.
 fn id_members(entry: &Entry) -> Vec<&'static str> {
@@ -45,10 +45,10 @@ async fn attack_a37_ids_of_others_answer_like_ids_of_nobody() {
         let (private, elsewhere) = if in_w1 {
             (
                 vec![&hall.hers, &hall.alice.key_id, &hall.alice.id],
-                vec![&hall.eves, &hall.eve.key_id, &hall.eve.id, &hall.w2],
+                vec![&hall.eves, &hall.eve.key_id, &hall.eve.id, &hall.eves_team, &hall.w2],
             )
         } else {
-            (vec![], vec![&hall.hers, &hall.alice.key_id, &hall.alice.id, &hall.otto.id, &hall.w1])
+            (vec![], vec![&hall.hers, &hall.alice.key_id, &hall.alice.id, &hall.otto.id, &hall.team, &hall.w1])
         };
         let mcp = hall.app.mcp(&who.key);
         for entry in CATALOGUE {
@@ -59,9 +59,9 @@ async fn attack_a37_ids_of_others_answer_like_ids_of_nobody() {
                 // Who made the workspace did so in the first one, whose audit log says it.
                 let foreign = foreign.filter(|id| !(entry.spec.id == "audit.list" && id.starts_with("wsp_")));
                 for id in foreign.map(|id| id.as_str()) {
-                    let ids = Ids { memory: id, agent: id, key: id };
+                    let ids = Ids { memory: id, agent: id, key: id, team: id };
                     let random = nobody(id.split_once('_').unwrap().0);
-                    let nobodys = Ids { memory: &random, agent: &random, key: &random };
+                    let nobodys = Ids { memory: &random, agent: &random, key: &random, team: &random };
                     let (theirs, none) = (aimed(entry, &ids, member, id), aimed(entry, &nobodys, member, &random));
                     let said = format!("{} {member}={id}", entry.spec.id);
                     for (one, other) in
@@ -102,10 +102,14 @@ async fn attack_a37_the_local_operator_of_one_workspace_is_a_stranger_in_another
     let before = hall.row().await;
     for entry in CATALOGUE {
         for member in id_members(entry) {
-            for (id, random) in [(&hall.hers, "mem"), (&hall.alice.id, "agt"), (&hall.alice.key_id, "key")] {
+            for (id, random) in
+                [(&hall.hers, "mem"), (&hall.alice.id, "agt"), (&hall.alice.key_id, "key"), (&hall.team, "tem")]
+            {
                 let random = format!("{random}_01ARZ3NDEKTSV4RRFFQ69G5FAV");
-                let (ids, nobodys) =
-                    (Ids { memory: id, agent: id, key: id }, Ids { memory: &random, agent: &random, key: &random });
+                let (ids, nobodys) = (
+                    Ids { memory: id, agent: id, key: id, team: id },
+                    Ids { memory: &random, agent: &random, key: &random, team: &random },
+                );
                 let theirs = Value::Object(aimed(entry, &ids, member, id));
                 let none = Value::Object(aimed(entry, &nobodys, member, &random));
                 let one = hall.app.as_operator("w2", entry.spec.id, &theirs).await;
@@ -150,7 +154,7 @@ async fn attack_a38_a_reader_reaches_no_function_its_role_lacks() {
     let before = hall.row().await;
     let mcp = hall.app.mcp(&hall.rita.key).toolsets("all");
     let listed: Vec<Value> = mcp.tools().await.into_iter().map(|tool| tool["name"].clone()).collect();
-    let ids = Ids { memory: &hall.hers, agent: &hall.rita.id, key: &hall.rita.key_id };
+    let ids = Ids { memory: &hall.hers, agent: &hall.rita.id, key: &hall.rita.key_id, team: &hall.team };
     let mut refused = 0;
     for entry in CATALOGUE.iter().filter(|entry| reader_lacks(entry)) {
         // An empty input as well: who may not call is not told what a call needs.
@@ -179,7 +183,7 @@ async fn attack_a38_a_reader_reaches_no_function_its_role_lacks() {
 #[tokio::test]
 async fn attack_a38_nobody_reaches_anything_but_health_without_a_credential() {
     let hall = Hall::open().await;
-    let ids = Ids { memory: &hall.hers, agent: &hall.rita.id, key: &hall.rita.key_id };
+    let ids = Ids { memory: &hall.hers, agent: &hall.rita.id, key: &hall.rita.key_id, team: &hall.team };
     let mut bodies = std::collections::BTreeSet::new();
     for entry in CATALOGUE {
         for request in requests(&hall.app, entry, &sample(entry, &ids)) {
@@ -227,9 +231,10 @@ const FORGED: [&str; 14] = [
 async fn attack_a39_members_a_write_does_not_declare_are_refused_by_name() {
     let hall = Hall::open().await;
     let (before, mut tried) = (hall.row().await, 0);
-    let ids = Ids { memory: &hall.hers, agent: &hall.bob.id, key: &hall.alice.key_id };
+    let ids = Ids { memory: &hall.hers, agent: &hall.bob.id, key: &hall.alice.key_id, team: &hall.team };
     for entry in CATALOGUE.iter().filter(|entry| entry.spec.effect != Effect::Read) {
-        let who = if entry.spec.id.starts_with("agent.") { &hall.otto } else { &hall.alice };
+        let is_operators = ["agent.", "team."].iter().any(|noun| entry.spec.id.starts_with(noun));
+        let who = if is_operators { &hall.otto } else { &hall.alice };
         let declared = declared(entry);
         for member in FORGED.into_iter().filter(|member| !declared.contains_key(*member)) {
             let said = format!("{} with {member}", entry.spec.id);

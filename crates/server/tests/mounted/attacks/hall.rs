@@ -4,6 +4,8 @@ use domain::{catalogue::CATALOGUE, operation::Entry, reference};
 use serde_json::{Map, Value, json};
 use testkit::{Agent, Answer, Request, TestApp};
 
+use crate::teams::team_of;
+
 /// What no answer may hold: causes, paths, source positions.
 const LEAKS: [&str; 12] = [
     "sqlite",
@@ -32,6 +34,10 @@ pub(crate) struct Hall {
     pub(crate) hers: String,
     /// A private memory of eve, in W2.
     pub(crate) eves: String,
+    /// A team of W1 with bob in it.
+    pub(crate) team: String,
+    /// A team of W2 with eve in it.
+    pub(crate) eves_team: String,
     pub(crate) w1: String,
     pub(crate) w2: String,
 }
@@ -57,12 +63,14 @@ impl Hall {
         let private = json!({"content": "alice keeps the cobalt ledger", "key": "secret-key"});
         let hers = remember(&app, &alice, private).await;
         let eves = remember(&app, &eve, json!({"content": "eve keeps the cobalt ledger", "key": "secret-key"})).await;
+        let team = team_of(&app, "default", "builders", &bob).await;
+        let eves_team = team_of(&app, "w2", "wreckers", &eve).await;
         let workspace = async |who: &Agent| {
             let me = app.rest("GET", "/api/v1/whoami").key(&who.key).send().await.json();
             me["workspace"].as_str().unwrap().to_owned()
         };
         let (w1, w2) = (workspace(&alice).await, workspace(&eve).await);
-        Self { app, alice, bob, rita, otto, eve, hers, eves, w1, w2 }
+        Self { app, alice, bob, rita, otto, eve, hers, eves, team, eves_team, w1, w2 }
     }
 
     /// Alice's memory as she sees it.
@@ -124,6 +132,7 @@ pub(crate) struct Ids<'a> {
     pub(crate) memory: &'a str,
     pub(crate) agent: &'a str,
     pub(crate) key: &'a str,
+    pub(crate) team: &'a str,
 }
 
 /// An input with which an operation succeeds for whoever may do it to these objects.
@@ -154,9 +163,13 @@ pub(crate) fn sample(entry: &Entry, ids: &Ids<'_>) -> Map<String, Value> {
         "memory.search" => json!({"query": "cobalt ledger"}),
         "memory.set" => json!({"key": "a-key", "value": 1}),
         "memory.update" => json!({"id": ids.memory, "summary": "changed"}),
+        "team.add" | "team.remove" => json!({"id": ids.team, "principal": ids.agent}),
+        "team.create" => json!({"name": "newcomers"}),
+        "team.delete" | "team.get" => json!({"id": ids.team}),
+        "team.update" => json!({"id": ids.team, "name": "renamed"}),
         "workspace.create" => json!({"slug": "w3"}),
         "agent.list" | "audit.list" | "audit.verify" | "auth.whoami" | "health" | "key.list" | "memory.list"
-        | "memory.stats" | "ops.metrics" | "ops.openapi" | "workspace.list" => json!({}),
+        | "memory.stats" | "ops.metrics" | "ops.openapi" | "team.list" | "workspace.list" => json!({}),
         other => panic!("the attacks need a sample input of the new operation {other}"),
     };
     input.as_object().unwrap().clone()

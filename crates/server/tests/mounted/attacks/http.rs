@@ -267,7 +267,7 @@ async fn attack_a67_hostile_values_in_every_member_of_every_operation_leak_nothi
     ];
     let mut tried = 0;
     for entry in CATALOGUE.iter().filter(|entry| entry.spec.access != Access::Open) {
-        let ids = Ids { memory: &hall.hers, agent: &hall.bob.id, key: &hall.bob.key_id };
+        let ids = Ids { memory: &hall.hers, agent: &hall.bob.id, key: &hall.bob.key_id, team: &hall.team };
         let base = sample(entry, &ids);
         for member in declared(entry).keys() {
             for value in &values {

@@ -271,7 +271,7 @@ async fn attack_a15_a_key_is_shown_once_and_never_again() {
     let mut seen = String::new();
     let memory = super::hall::remember(&hall.app, &hall.otto, json!({"content": "x", "key": "k"})).await;
     for entry in CATALOGUE {
-        let ids = Ids { memory: &memory, agent: &hall.otto.id, key: id.as_str().unwrap() };
+        let ids = Ids { memory: &memory, agent: &hall.otto.id, key: id.as_str().unwrap(), team: &hall.team };
         // Last of all what would end the calling keys.
         if ["key.revoke", "agent.disable", "key.rotate"].contains(&entry.spec.id) {
             continue;
