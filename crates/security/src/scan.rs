@@ -26,47 +26,10 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 
+use types::memory::Flag;
+
 /// The version of the patterns; stored beside the flags they gave.
 pub const VERSION: i64 = 1;
-
-/// What a text was found to hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Flag {
-    /// Characters that show nothing, where no script and no emoji needs them.
-    InvisibleUnicode,
-    /// Embeddings, overrides and isolates of the bidirectional algorithm.
-    BidiControl,
-    /// Tag characters outside the flag of a region: text that people do not see and models read.
-    TagCharacters,
-    /// Words or markers that try to command a model.
-    InstructionLike,
-    /// A credential, or what looks like one.
-    SecretLike,
-}
-
-impl Flag {
-    /// Every flag, in the order of [`Report::flags`].
-    pub const ALL: [Self; 5] =
-        [Self::InvisibleUnicode, Self::BidiControl, Self::TagCharacters, Self::InstructionLike, Self::SecretLike];
-
-    /// The name used in records and answers.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InvisibleUnicode => "invisible_unicode",
-            Self::BidiControl => "bidi_control",
-            Self::TagCharacters => "tag_characters",
-            Self::InstructionLike => "instruction_like",
-            Self::SecretLike => "secret_like",
-        }
-    }
-
-    /// The flag of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|flag| flag.as_str() == name)
-    }
-}
 
 /// A credential found in a text: what it is and where, never the text itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeEmoji, UnicodeGeneralCategory};
 
-use super::{Flag, Report};
+use types::memory::Flag;
+
+use super::Report;
 
 const BLACK_FLAG: char = '\u{1F3F4}';
 const CANCEL_TAG: char = '\u{E007F}';

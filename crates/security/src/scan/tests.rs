@@ -6,21 +6,14 @@ mod linear;
 mod properties;
 mod secrets;
 
-use super::{Flag, Report, scan};
+use types::memory::Flag;
+
+use super::{Report, scan};
 
 /// Sentences in which nothing is to be found, one a line.
 const BENIGN: &str = include_str!("tests/benign.txt");
 /// Orders to a model, one a line, each after the name of the pattern that must find it.
 const HOSTILE: &str = include_str!("tests/hostile.txt");
-
-#[test]
-fn names_of_flags_are_read_back() {
-    for flag in Flag::ALL {
-        assert_eq!(Flag::parse(flag.as_str()), Some(flag));
-    }
-    assert_eq!(Flag::parse("invisible"), None);
-    assert!(Flag::ALL.is_sorted());
-}
 
 #[test]
 fn names_of_patterns_are_distinct() {
