@@ -29,6 +29,7 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<memory::search::Search>(),
     entry::<memory::set::Set>(),
     entry::<memory::update::Update>(),
+    entry::<ops::doctor::Doctor>(),
     entry::<ops::metrics::Metrics>(),
     entry::<ops::openapi::Openapi>(),
     entry::<workspaces::create::Create>(),

@@ -141,7 +141,7 @@ pub(crate) fn sample(entry: &Entry, ids: &Ids<'_>) -> Map<String, Value> {
         "memory.update" => json!({"id": ids.memory, "summary": "changed"}),
         "workspace.create" => json!({"slug": "w3"}),
         "agent.list" | "audit.list" | "audit.verify" | "auth.whoami" | "health" | "key.list" | "memory.list"
-        | "ops.metrics" | "ops.openapi" | "workspace.list" => json!({}),
+        | "ops.doctor" | "ops.metrics" | "ops.openapi" | "workspace.list" => json!({}),
         other => panic!("the attacks need a sample input of the new operation {other}"),
     };
     input.as_object().unwrap().clone()
