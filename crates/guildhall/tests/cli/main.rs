@@ -3,6 +3,7 @@
 
 mod binary;
 mod commands;
+mod doctor;
 mod first_run;
 mod refusals;
 mod serving;
