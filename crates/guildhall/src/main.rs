@@ -18,6 +18,7 @@ mod log;
 mod output;
 mod posture;
 mod proof;
+mod resolve;
 mod secrets;
 mod serving;
 mod welcome;

@@ -1,17 +1,11 @@
 //! `guildhall agent`
 
-use serde_json::Value;
-use types::AgentId;
-
 use super::{Context, Input, cell, one, page};
 use crate::{
     args::{self, AgentVerb},
-    client::Client,
-    failure::{Failure, Result, exit},
+    failure::Result,
+    resolve,
 };
-
-/// Pages that are read to find a name: 200,000 agents.
-const MOST_PAGES: usize = 1_000;
 
 /// Runs the verb.
 pub(super) fn run(context: &Context<'_>, agent: args::Agent) -> Result<()> {
@@ -40,34 +34,9 @@ pub(super) fn run(context: &Context<'_>, agent: args::Agent) -> Result<()> {
             one(context.form, &made, &format!("{}  {}", cell(&made, "/id"), cell(&made, "/name")))
         }
         AgentVerb::Disable { agent } => {
-            let id = resolved(&client, &agent)?;
+            let id = resolve::agent(&client, &agent)?;
             let disabled = client.json("agent.disable", &Input::default().with("id", id).value())?;
             one(context.form, &disabled, &format!("disabled {}", cell(&disabled, "/name")))
         }
     }
-}
-
-/// An agent's id, from its id or its name in any case.
-///
-/// # Errors
-/// [`exit::NOT_FOUND`] when no agent has this name.
-pub(super) fn resolved(client: &Client, agent: &str) -> Result<String> {
-    if agent.parse::<AgentId>().is_ok() {
-        return Ok(agent.to_owned());
-    }
-    let mut cursor: Option<String> = None;
-    for _ in 0..MOST_PAGES {
-        let input = Input::default().with("limit", 200).maybe("cursor", cursor.take());
-        let answer = client.json("agent.list", &input.value())?;
-        let items = answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        if let Some(found) = items.iter().find(|item| cell(item, "/name").eq_ignore_ascii_case(agent)) {
-            return Ok(cell(found, "/id"));
-        }
-        cursor = answer.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
-        if cursor.is_none() {
-            break;
-        }
-    }
-    Err(Failure::new(exit::NOT_FOUND, format!("there is no agent named `{agent}`"))
-        .hint("`guildhall agent list` shows them, `guildhall agent add` makes one"))
 }

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::{Context, Input, agent::resolved, cell, one, page};
+use super::{Context, Input, cell, one, page};
 use crate::{
     args::{self, KeyVerb},
     failure::Result,
     output::{self, Form},
+    resolve,
 };
 
 /// Runs the verb.
@@ -14,7 +15,7 @@ pub(super) fn run(context: &Context<'_>, key: args::Key) -> Result<()> {
     let client = context.client(key.r#in.workspace.as_deref())?;
     match key.verb {
         KeyVerb::List { agent, part } => {
-            let principal = agent.map(|agent| resolved(&client, &agent)).transpose()?;
+            let principal = agent.map(|agent| resolve::agent(&client, &agent)).transpose()?;
             let answer = client.json("key.list", &Input::default().maybe("principal", principal).part(part).value())?;
             let columns = [
                 ("id", "/id"),
@@ -29,7 +30,7 @@ pub(super) fn run(context: &Context<'_>, key: args::Key) -> Result<()> {
         }
         KeyVerb::Create { agent, label, permissions, toolsets, expires_in, rate_per_minute, self_rotate } => {
             let mut input = Input::default()
-                .with("principal", resolved(&client, &agent)?)
+                .with("principal", resolve::agent(&client, &agent)?)
                 .with("label", label)
                 .list("permissions", permissions)
                 .list("toolsets", toolsets)

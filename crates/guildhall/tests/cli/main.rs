@@ -5,5 +5,6 @@ mod binary;
 mod commands;
 mod doctor;
 mod first_run;
+mod memory;
 mod refusals;
 mod serving;
