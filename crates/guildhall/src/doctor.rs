@@ -196,7 +196,7 @@ fn backups(directory: &Path, now: Timestamp) -> Finding {
     let Some(newest) = newest else {
         return check.found(Seen::Bad(format!("there is no backup in {}", folder.display()), fix.to_owned()));
     };
-    let observed = format!("the newest file in {} is of {newest}", folder.display());
+    let observed = format!("the newest backup in {} is of {newest}", folder.display());
     check.found(if now.secs_since(newest) > STALE_SECS {
         Seen::Bad(format!("{observed}, more than 7 days ago"), fix.to_owned())
     } else {
@@ -204,7 +204,10 @@ fn backups(directory: &Path, now: Timestamp) -> Finding {
     })
 }
 
-/// When the newest plain file of a folder was written; none when there is no file or no folder.
+/// What a migration copied holds neither keys nor configuration, so it is no backup.
+const NO_BACKUPS: [&str; 2] = ["before-", "partial."];
+
+/// When the newest backup of a folder was written; none when there is none, or no folder.
 fn newest_file(folder: &Path) -> io::Result<Option<Timestamp>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -213,8 +216,10 @@ fn newest_file(folder: &Path) -> io::Result<Option<Timestamp>> {
     };
     let mut newest = None;
     for entry in entries {
-        let found = entry?.metadata()?;
-        if found.is_file() {
+        let entry = entry?;
+        let (name, found) = (entry.file_name(), entry.metadata()?);
+        let is_backup = !NO_BACKUPS.iter().any(|start| name.to_string_lossy().starts_with(start));
+        if is_backup && found.is_file() {
             newest = newest.max(Some(Timestamp::from_micros(found.mtime().saturating_mul(1_000_000))));
         }
     }
