@@ -162,7 +162,7 @@ fn lists_are_narrowed_and_followed_to_their_end() {
         (0..5).map(|number| add(&[&format!("note {number}"), "--key", &format!("n/{number}")])).collect();
     let fact = add(&["a fact", "--kind", "fact", "--tag", "a", "--tag", "b"]);
     let tagged = add(&["tagged", "--tag", "a"]);
-    assert_eq!(ids(&list(&["--kind", "fact"])), [fact.clone()]);
+    assert_eq!(ids(&list(&["--kind", "fact"])), [fact.as_str()]);
     assert_eq!(ids(&list(&["--tag", "a"])), [tagged, fact.clone()]);
     assert_eq!(ids(&list(&["--tag", "a", "--tag", "b"])), [fact]);
     let newest_first: Vec<String> = all.into_iter().rev().collect();
