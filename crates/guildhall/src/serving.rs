@@ -92,6 +92,7 @@ impl Serving {
         let tcp = TcpListener::from_std(port.listener).map_err(|error| cannot_listen(address, &error))?;
         let socket = directory::socket(data)?;
         let unix = bind_socket(&socket)?;
+        directory::write_address(data, address)?;
         hall.app.note("server.started").await?;
         let settings = Settings {
             allowed_hosts: config.server.hosts(),
