@@ -15,19 +15,14 @@ pub(super) fn judge(text: &str, report: &mut Report) {
     if text.is_ascii() {
         return;
     }
-    let mut run = Run::default();
+    let mut selectors = 0;
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
-        if c.is_ascii() {
-            run = Run { before: Neighbour::of(c), ..Run::default() };
-            continue;
-        }
+        let after = rest.as_str();
         if c == BLACK_FLAG
-            && let Some(after) = flag_tags(rest.as_str())
+            && let Some(after) = flag_tags(after)
         {
             rest = after.chars();
-            run = Run { before: Neighbour::Bearer, ..Run::default() };
-            continue;
         }
         if is_bidi_control(c) {
             report.raise(Flag::BidiControl);
@@ -35,45 +30,24 @@ pub(super) fn judge(text: &str, report: &mut Report) {
         if is_tag(c) {
             report.raise(Flag::TagCharacters);
         }
-        let is_lonely_joiner = is_joiner(c) && run.before != Neighbour::Bearer && !begins_with_bearer(rest.as_str());
-        run.selectors = if is_variation_selector(c) { run.selectors + 1 } else { 0 };
-        if is_always_invisible(c) || is_lonely_joiner || run.selectors == 2 {
+        selectors = if is_variation_selector(c) { selectors + 1 } else { 0 };
+        let is_lonely = || {
+            let before = text.get(..text.len() - after.len() - c.len_utf8()).unwrap_or_default();
+            // A mark or a selector belongs to the letter or emoji before it.
+            !before.chars().rev().find(|c| !is_mark(*c)).is_some_and(is_bearer)
+                && !after.chars().next().is_some_and(is_bearer)
+        };
+        if is_always_invisible(c) || selectors == 2 || (is_joiner(c) && is_lonely()) {
             report.raise(Flag::InvisibleUnicode);
         }
-        // A mark or a selector belongs to the letter or emoji before it.
-        if !is_mark(c) {
-            run.before = Neighbour::of(c);
-        }
     }
 }
 
-/// What has been read just before.
-#[derive(Default)]
-struct Run {
-    before: Neighbour,
-    selectors: usize,
-}
-
-/// Whether a joiner beside it has something to join.
-#[derive(Default, PartialEq, Eq)]
-enum Neighbour {
-    /// A letter or an emoji.
-    Bearer,
-    #[default]
-    Other,
-}
-
-impl Neighbour {
-    fn of(c: char) -> Self {
-        let is_letter = c.general_category_group() == GeneralCategoryGroup::Letter && !is_always_invisible(c);
-        // ASCII digits have the emoji property, because keycaps begin with them.
-        let is_emoji = !c.is_ascii() && c.is_emoji_char();
-        if is_letter || is_emoji { Self::Bearer } else { Self::Other }
-    }
-}
-
-fn begins_with_bearer(text: &str) -> bool {
-    text.chars().next().is_some_and(|c| Neighbour::of(c) == Neighbour::Bearer)
+/// A letter or an emoji: a joiner beside it has something to join.
+fn is_bearer(c: char) -> bool {
+    let is_letter = c.general_category_group() == GeneralCategoryGroup::Letter && !is_always_invisible(c);
+    // ASCII digits have the emoji property, because keycaps begin with them. The cancelling tag ends the flag of a region.
+    is_letter || (!c.is_ascii() && c.is_emoji_char()) || c == CANCEL_TAG
 }
 
 /// What follows the tags of a regional flag, when the text begins with them.
@@ -87,10 +61,16 @@ fn flag_tags(text: &str) -> Option<&str> {
 /// A character that no text shows and no reader removes: it leaves nothing behind when folded.
 pub(super) fn is_invisible(c: char) -> bool {
     !c.is_ascii()
+        && !is_common_letter(c)
         && (is_always_invisible(c)
             || is_variation_selector(c)
             || c == '\u{34F}'
             || c.general_category() == GeneralCategory::Format)
+}
+
+/// Letters of the scripts that fill most texts, so that their category need not be looked up.
+const fn is_common_letter(c: char) -> bool {
+    matches!(c, '\u{C0}'..='\u{24F}' | '\u{400}'..='\u{481}' | '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FA}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}')
 }
 
 fn is_always_invisible(c: char) -> bool {

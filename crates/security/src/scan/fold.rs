@@ -1,6 +1,6 @@
 //! The forms of a text in which instructions are sought.
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 use super::characters::is_invisible;
 
@@ -20,17 +20,12 @@ pub(super) fn fold(text: &str, invisible: Invisible) -> String {
         text.chars().for_each(|c| folded.push(c));
         return folded.text;
     }
-    // Arabic ligatures become up to eighteen letters each, and no pattern is in Arabic.
-    for c in text.chars().filter(|c| !matches!(c, '\u{FB50}'..='\u{FDFF}')).nfkc() {
-        if c.is_ascii() {
-            folded.push(c);
-        } else if is_invisible(c) {
-            if invisible == Invisible::Space {
-                folded.push(' ');
-            }
-        } else if !is_loose_mark(c) {
-            c.to_lowercase().filter(|c| !is_loose_mark(*c)).for_each(|c| folded.push(c));
-        }
+    if is_nfkc_quick(text.chars()) == IsNormalized::Yes {
+        text.chars().for_each(|c| folded.put(c, invisible));
+    } else {
+        // Arabic ligatures become up to eighteen letters each, and no pattern is in Arabic.
+        let plain = text.chars().filter(|c| !matches!(c, '\u{FB50}'..='\u{FDFF}'));
+        plain.nfkc().for_each(|c| folded.put(c, invisible));
     }
     if folded.text.chars().any(|c| latin(c).is_some()) { in_latin(&folded.text) } else { folded.text }
 }
@@ -62,6 +57,18 @@ struct Folded {
 }
 
 impl Folded {
+    fn put(&mut self, c: char, invisible: Invisible) {
+        if c.is_ascii() {
+            self.push(c);
+        } else if is_invisible(c) {
+            if invisible == Invisible::Space {
+                self.push(' ');
+            }
+        } else if !is_loose_mark(c) {
+            c.to_lowercase().filter(|c| !is_loose_mark(*c)).for_each(|c| self.push(c));
+        }
+    }
+
     fn push(&mut self, c: char) {
         let is_space = c == ' ' || c.is_whitespace() || c.is_control();
         if !is_space {

@@ -86,8 +86,8 @@ impl Match<'_> {
         match form.proof {
             Proof::Checksum => is_sound(self.bytes()),
             Proof::KeyBlock => self.begins_a_key_block(),
-            Proof::Form | Proof::Random if self.view.is_compact => self.is_one_in_pieces(form.left),
             Proof::Form => true,
+            Proof::Random if self.view.is_compact => self.is_one_in_pieces(form.left),
             Proof::Random => parts(self.bytes()).any(|part| !is_word(part)),
         }
     }

@@ -151,14 +151,14 @@ impl Found<'_> {
     }
 
     fn is_named_secret(&self) -> bool {
-        let value = self.value(|byte| byte.is_ascii_alphanumeric() || b"+/_=.~-".contains(&byte));
+        let value = self.value(|byte| byte.is_ascii_alphanumeric() || b"+/_.~-".contains(&byte));
         let is_mixed = value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic);
         value.len() >= LEAST_VALUE && is_mixed && bits_per_byte(value) >= LEAST_BITS && !is_identifier(value)
     }
 
     /// A value of any name: digits and letters of both cases, so that no hash, no UUID and no path is meant.
     fn is_generic_value(&self) -> bool {
-        let value = self.value(|byte| byte.is_ascii_alphanumeric() || b"+/_=-".contains(&byte));
+        let value = self.value(|byte| byte.is_ascii_alphanumeric() || b"+/_-".contains(&byte));
         value.len() >= LEAST_VALUE && is_random(value) && bits_per_byte(value) >= LEAST_BITS && !is_identifier(value)
     }
 }
