@@ -173,6 +173,10 @@ fn faces(gate: Gate, settings: Settings) -> Arc<Faces> {
 }
 
 async fn sweep(app: Arc<App>, stop: CancellationToken) {
+    // Before the first text needs them, and beside the first calls.
+    if tokio::task::spawn_blocking(domain::memory::prepare).await.is_err() {
+        tracing::warn!("the patterns for texts are not prepared; the first text waits for them");
+    }
     let mut ticks = interval_at(Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
