@@ -13,6 +13,6 @@ pub mod team;
 pub mod time;
 pub mod workspace;
 
-pub use id::{AgentId, JobId, KeyId, MemoryId, PrincipalId, TeamId, UserId, WorkspaceId};
+pub use id::{AgentId, BackupId, JobId, KeyId, MemoryId, PrincipalId, TeamId, UserId, WorkspaceId};
 pub use page::Page;
 pub use time::{Clock, SystemClock, Timestamp};
