@@ -3,6 +3,7 @@
 mod counters;
 mod job;
 mod queue;
+mod snapshot;
 mod sqlite;
 mod threads;
 
@@ -24,6 +25,7 @@ use self::{
 use crate::{Announcement, Error, Migration, Result, Tx, Verdict};
 
 pub use self::counters::Statistics;
+pub use self::snapshot::Snapshot;
 pub(crate) use self::sqlite::{copy, open_for_reading};
 
 /// How to open a [`Store`].
@@ -166,25 +168,22 @@ impl Store {
 
     /// Copies the database as it is at one moment into a new file at `path` (mode 0600, complete and on the disk when this
     /// answers), while reads and writes go on: every write answered before is in it, and none in part. Takes a thread and
-    /// a connection of its own; until it is done the log beside the database only grows.
+    /// a connection of its own; until it is done the log beside the database only grows. The file's directory is made
+    /// (mode 0700) if it is missing.
     ///
     /// Dropping the future lets the copy run to its end and then removes it.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the file is there already, [`Error::StorageFull`], and those of the database; no file
     /// is left then.
-    pub async fn snapshot(&self, path: PathBuf) -> Result<()> {
+    pub async fn snapshot(&self, path: PathBuf) -> Result<Snapshot> {
         let (done, answer) = oneshot::channel();
         let directory = self.inner.directory.clone();
         std::thread::Builder::new()
             .name("store-snapshot".to_owned())
             .spawn(move || {
-                let taken = sqlite::snapshot(&directory, &path);
-                let is_kept = taken.is_ok();
-                // A copy that nobody waits for any more would stay for ever.
-                if done.send(taken).is_err() && is_kept {
-                    let _ = std::fs::remove_file(&path);
-                }
+                // A copy that nobody waits for any more is dropped here, and the file with it.
+                let _ = done.send(sqlite::snapshot(&directory, &path));
             })
             .map_err(|error| Error::file("start a thread for a copy of the database", error))?;
         answer.await.unwrap_or(Err(Error::internal("the thread of a copy of the database panicked")))

@@ -25,7 +25,7 @@ mod tx;
 mod value;
 pub mod workspaces;
 
-pub use engine::{Observer, Options, Statistics, Store};
+pub use engine::{Observer, Options, Snapshot, Statistics, Store};
 pub use error::{Cause, Error, Result};
 pub use migrate::Migration;
 pub use offline::{Offline, Report, verify};

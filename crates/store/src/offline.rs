@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use rusqlite::Connection;
 
-use crate::{
-    Error, MIGRATIONS, Result, Tx, args, engine, migrate,
-    tx::Access,
-};
+use crate::{Error, MIGRATIONS, Result, Tx, args, engine, migrate, tx::Access};
 
 /// Findings of one kind that are listed at most.
 const MOST_FINDINGS: usize = 100;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
+use security::chain::AuditKey;
 use serde::Serialize;
 use store::Tx;
 use types::WorkspaceId;
@@ -45,7 +46,7 @@ impl Operation for Verify {
 
     async fn run(call: Call<Known>, _: Empty) -> Result<Json<Verdict>> {
         let (app, workspace) = (Arc::clone(&call.app), call.scope().workspace());
-        call.read(move |tx| verify(&app, tx, workspace)).await.map(Json)
+        call.read(move |tx| verify(&app.secrets.audit, tx, workspace)).await.map(Json)
     }
 }
 
@@ -53,7 +54,7 @@ impl Operation for Verify {
 ///
 /// # Errors
 /// Those of the store.
-pub fn verify(app: &App, tx: &Tx<'_>, workspace: WorkspaceId) -> Result<Verdict> {
+pub fn verify(key: &AuditKey, tx: &Tx<'_>, workspace: WorkspaceId) -> Result<Verdict> {
     let (mut prev, mut rows, mut first_bad) = (security::chain::ORIGIN, 0, None);
     let mut failed = None;
     store::audit::walk(tx, everything("the audit chain is verified"), workspace, 0, |chained| {
@@ -61,7 +62,7 @@ pub fn verify(app: &App, tx: &Tx<'_>, workspace: WorkspaceId) -> Result<Verdict>
             return Ok(());
         }
         rows += 1;
-        match ledger::mac(app, &prev, workspace, &chained.row) {
+        match ledger::mac(key, &prev, workspace, &chained.row) {
             Ok(mac) if chained.row.seq == rows && chained.prev == prev && chained.mac == mac => prev = mac,
             Ok(_) => first_bad = Some(rows),
             Err(error) => failed = Some(error),
@@ -89,7 +90,7 @@ pub async fn verify_all(app: &Arc<App>) -> Result<Vec<(String, Verdict)>> {
             let reason = everything("every audit chain is verified");
             store::workspaces::list(tx, reason)?
                 .into_iter()
-                .map(|workspace| Ok((workspace.slug, verify(&inner, tx, workspace.id)?)))
+                .map(|workspace| Ok((workspace.slug, verify(&inner.secrets.audit, tx, workspace.id)?)))
                 .collect::<Result<_, Error>>()
         })
         .await

@@ -46,13 +46,14 @@ pub(crate) fn a_snapshot_holds_what_was_answered_and_nothing_in_part(engine: &im
                 thread::yield_now();
             }
             let before: Vec<i64> = answered.iter().map(|last| last.load(Ordering::Acquire)).collect();
-            block_on(store.snapshot(target(&store))).unwrap();
+            let taken = block_on(store.snapshot(target(&store))).unwrap();
             let (items, parts) = held(&target(&store));
             assert_eq!(items, parts, "a write is there in part");
             for last in before {
                 assert!(items.binary_search(&last).is_ok(), "an answered write is missing");
             }
-            std::fs::remove_file(target(&store)).unwrap();
+            drop(taken);
+            assert!(!target(&store).exists(), "a copy that nobody keeps goes away");
         }
         stop.store(true, Ordering::Relaxed);
     });

@@ -15,8 +15,8 @@ use crate::{
     migrate,
 };
 
-pub(super) use self::snapshot::snapshot;
 pub(crate) use self::snapshot::copy;
+pub(super) use self::snapshot::snapshot;
 
 const FILE: &str = "guildhall.db";
 

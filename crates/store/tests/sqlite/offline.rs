@@ -8,7 +8,9 @@ use crate::{options, tempdir};
 
 fn snapshot(store: &Store, path: &Path) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(store.snapshot(path.to_owned())).unwrap();
+    let taken = runtime.block_on(store.snapshot(path.to_owned())).unwrap();
+    assert_eq!(taken.size_bytes(), path.metadata().unwrap().len());
+    assert_eq!(taken.keep(), path);
 }
 
 fn write(store: &Store, sql: &'static str) {
@@ -59,7 +61,8 @@ fn damage_dangling_rows_and_foreign_migrations_are_found() {
     drop(store);
 
     let edit = rusqlite::Connection::open(&path).unwrap();
-    edit.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM workspaces; UPDATE migrations SET checksum = 'x'").unwrap();
+    edit.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM workspaces; UPDATE migrations SET checksum = 'x'")
+        .unwrap();
     edit.execute_batch(
         "INSERT INTO workspace_heads (workspace_id, audit_seq, audit_mac, outbox_seq) VALUES ('gone', 0, x'00', 0)",
     )

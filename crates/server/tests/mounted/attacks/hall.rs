@@ -133,15 +133,15 @@ pub(crate) fn sample(entry: &Entry, ids: &Ids<'_>) -> Map<String, Value> {
         "agent.get" | "agent.disable" => json!({"id": ids.agent}),
         "agent.update" => json!({"id": ids.agent, "display_name": "renamed"}),
         "key.create" => json!({"label": "more", "principal": ids.agent}),
-        "key.get" | "key.revoke" | "key.rotate" => json!({"id": ids.key}),
+        "key.get" | "key.resume" | "key.revoke" | "key.rotate" => json!({"id": ids.key}),
         "memory.create" => json!({"content": "a note"}),
         "memory.delete" | "memory.get" => json!({"id": ids.memory}),
         "memory.search" => json!({"query": "cobalt ledger"}),
         "memory.set" => json!({"key": "a-key", "value": 1}),
         "memory.update" => json!({"id": ids.memory, "summary": "changed"}),
         "workspace.create" => json!({"slug": "w3"}),
-        "agent.list" | "audit.list" | "audit.verify" | "auth.whoami" | "health" | "key.list" | "memory.list"
-        | "ops.metrics" | "ops.openapi" | "workspace.list" => json!({}),
+        "agent.list" | "audit.list" | "audit.verify" | "auth.whoami" | "backup.snapshot" | "health" | "key.list"
+        | "memory.list" | "ops.metrics" | "ops.openapi" | "workspace.list" => json!({}),
         other => panic!("the attacks need a sample input of the new operation {other}"),
     };
     input.as_object().unwrap().clone()

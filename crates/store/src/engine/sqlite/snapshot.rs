@@ -7,25 +7,25 @@ use rusqlite::{
     backup::{Backup, StepResult},
 };
 
-use super::{abandon, control, open_for_reading};
+use super::{super::snapshot::Snapshot, abandon, control, open_for_reading};
 use crate::{Error, Result, lock};
 
-/// Copies the database in `directory` to a new file; removes what it made when it fails.
-pub(in crate::engine) fn snapshot(directory: &Path, target: &Path) -> Result<()> {
+/// Copies the database in `directory` to a new file.
+pub(in crate::engine) fn snapshot(directory: &Path, target: &Path) -> Result<Snapshot> {
+    let folder = target.parent().ok_or(Error::internal("a copy of the database has no directory"))?;
+    lock::private_directory(folder)?;
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(target)
         .map_err(|error| Error::file("make the file for a copy of the database", error))?;
-    let copied = pinned(&directory.join(super::FILE), target)
-        .and_then(|()| file.sync_all().map_err(|error| Error::file("sync a copy of the database", error)))
-        .and_then(|()| target.parent().map_or(Ok(()), lock::sync_directory));
-    if copied.is_err() {
-        // The copy is useless; that it failed is what the caller has to know.
-        let _ = std::fs::remove_file(target);
-    }
-    copied
+    let taken = Snapshot::of(target);
+    pinned(&directory.join(super::FILE), target)?;
+    let synced = file.sync_all().and_then(|()| file.metadata());
+    let size_bytes = synced.map_err(|error| Error::file("sync a copy of the database", error))?.len();
+    lock::sync_directory(folder)?;
+    Ok(taken.sized(size_bytes))
 }
 
 /// One read transaction around the whole copy: a commit in between neither shows in it nor makes it begin again.
