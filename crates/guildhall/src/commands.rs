@@ -14,6 +14,7 @@ use crate::{
 
 mod agent;
 mod audit;
+mod backup;
 mod call;
 mod config;
 mod explain;
@@ -21,6 +22,7 @@ mod init;
 mod key;
 mod memory;
 mod reference;
+mod restore;
 mod up;
 mod version;
 mod workspace;
@@ -47,6 +49,8 @@ pub(crate) fn run(environment: &Environment, cli: Cli) -> Result<()> {
         Command::Key(key) => key::run(&context, key),
         Command::Workspace(workspace) => workspace::run(&context, workspace),
         Command::Audit(audit) => audit::run(&context, audit),
+        Command::Backup(backup) => backup::run(&context, backup.verb),
+        Command::Restore(restore) => restore::run(&context, &restore),
         Command::Explain { code } => explain::run(&context, code.as_deref()),
         Command::Config { verb } => config::run(&context, &verb),
         Command::Reference { page } => reference::run(page),

@@ -18,13 +18,15 @@ use crate::{
 pub(crate) const DATABASE: &str = "guildhall.db";
 /// The socket of the local operator.
 pub(crate) const SOCKET: &str = "guildhall.sock";
+/// The file that a running process holds locked.
+const LOCK: &str = "guildhall.lock";
 /// Stands while an initialisation is under way; one that was cut off leaves it behind.
 pub(crate) const MARKER: &str = "guildhall.initialising";
 
 /// What may lie in a directory that still counts as empty.
-const HARMLESS: [&str; 3] = [config::FILE, "guildhall.lock", "lost+found"];
+const HARMLESS: [&str; 3] = [config::FILE, LOCK, "lost+found"];
 /// Files beside the keys that nobody else may read, as far as they exist.
-const PRIVATE: [&str; 5] = [config::FILE, DATABASE, "guildhall.db-wal", "guildhall.db-shm", "guildhall.lock"];
+const PRIVATE: [&str; 5] = [config::FILE, DATABASE, "guildhall.db-wal", "guildhall.db-shm", LOCK];
 
 /// What a directory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +86,7 @@ pub(crate) fn check(directory: &Path) -> Vec<Finding> {
         look(&path, Metadata::is_dir, "0700", fs::metadata(&path), &mut findings);
     }
     let private = PRIVATE.iter().map(|name| directory.join(name));
-    for path in private.chain(secrets::FILES.iter().map(|name| keys.join(name))) {
+    for path in private.chain(secrets::FILES.iter().chain([&secrets::SIGNING]).map(|name| keys.join(name))) {
         let found = fs::symlink_metadata(&path);
         look(&path, Metadata::is_file, "0600", found, &mut findings);
     }
@@ -167,6 +169,12 @@ pub(crate) fn remove_stale_socket(path: &Path) -> Result<()> {
         Ok(_) => Err(Failure::usage(format!("{} is not a socket", path.display())).hint("move it away")),
         Err(error) => Err(Failure::internal("cannot look at the old socket", error)),
     }
+}
+
+/// Whether a running process holds the directory.
+pub(crate) fn is_held(directory: &Path) -> bool {
+    let lock = fs::File::open(directory.join(LOCK));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
 }
 
 /// Whether the database exists: a directory without one has nothing to verify.
