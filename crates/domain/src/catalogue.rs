@@ -1,7 +1,7 @@
 //! Every operation there is, sorted by id. One line each.
 
 use crate::{
-    agents, audit, auth, keys, memory,
+    agents, audit, auth, backups, keys, memory,
     operation::{Entry, entry},
     ops, teams, workspaces,
 };
@@ -16,10 +16,12 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<audit::list::List>(),
     entry::<audit::verify::Verify>(),
     entry::<auth::whoami::Whoami>(),
+    entry::<backups::snapshot::Snapshot>(),
     entry::<ops::health::Health>(),
     entry::<keys::create::Create>(),
     entry::<keys::get::Get>(),
     entry::<keys::list::List>(),
+    entry::<keys::resume::Resume>(),
     entry::<keys::revoke::Revoke>(),
     entry::<keys::rotate::Rotate>(),
     entry::<memory::cleanup::Cleanup>(),

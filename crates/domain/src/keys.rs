@@ -13,6 +13,7 @@ use crate::{
 pub mod create;
 pub mod get;
 pub mod list;
+pub mod resume;
 pub mod revoke;
 pub mod rotate;
 
@@ -36,6 +37,8 @@ fn shown(row: &KeyRow, now: Timestamp) -> ApiKey {
         "revoked"
     } else if row.expires_at <= now || row.rotates_out_at.is_some_and(|end| end <= now) {
         "expired"
+    } else if row.suspended_at.is_some() {
+        "suspended"
     } else if row.rotates_out_at.is_some() {
         "rotating"
     } else {

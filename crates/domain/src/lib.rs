@@ -10,6 +10,7 @@ pub mod agents;
 mod app;
 pub mod audit;
 pub mod auth;
+pub mod backups;
 mod call;
 pub mod catalogue;
 mod cursor;

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod backup;
 mod memory;
 mod team;
 
 pub(crate) use self::{
+    backup::{Backup, BackupVerb, Opener, Restore},
     memory::{Added, Memory, MemoryVerb},
     team::{Team, TeamVerb},
 };
@@ -50,6 +52,10 @@ pub(crate) enum Command {
     Workspace(Workspace),
     /// The audit log
     Audit(Audit),
+    /// Encrypted, signed backups of the whole installation
+    Backup(Backup),
+    /// Make a data directory out of a backup; its API keys stay suspended until they are resumed
+    Restore(Restore),
     /// What an error code means; without a code, all of them
     Explain {
         /// Such as `not_found`
@@ -185,6 +191,15 @@ pub(crate) enum KeyVerb {
     Revoke {
         /// Its id
         id: String,
+    },
+    /// Let a key work again that a restore suspended
+    Resume {
+        /// Its id
+        #[arg(required_unless_present = "all")]
+        id: Option<String>,
+        /// Every suspended key of the workspace
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
     },
     /// Replace a key by a new one, which is printed this once
     Rotate {

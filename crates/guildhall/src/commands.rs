@@ -14,6 +14,7 @@ use crate::{
 
 mod agent;
 mod audit;
+mod backup;
 mod call;
 mod config;
 mod doctor;
@@ -22,6 +23,7 @@ mod init;
 mod key;
 mod memory;
 mod reference;
+mod restore;
 mod team;
 mod up;
 mod version;
@@ -50,6 +52,8 @@ pub(crate) fn run(environment: &Environment, cli: Cli) -> Result<()> {
         Command::Key(key) => key::run(&context, key),
         Command::Workspace(workspace) => workspace::run(&context, workspace),
         Command::Audit(audit) => audit::run(&context, audit),
+        Command::Backup(backup) => backup::run(&context, backup.verb),
+        Command::Restore(restore) => restore::run(&context, &restore),
         Command::Explain { code } => explain::run(&context, code.as_deref()),
         Command::Config { verb } => config::run(&context, &verb),
         Command::Doctor => doctor::run(&context),

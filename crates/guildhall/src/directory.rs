@@ -90,7 +90,7 @@ pub(crate) fn check(directory: &Path) -> Vec<Finding> {
         look(&path, Metadata::is_dir, "0700", fs::metadata(&path), &mut findings);
     }
     let private = PRIVATE.iter().map(|name| directory.join(name));
-    for path in private.chain(secrets::FILES.iter().map(|name| keys.join(name))) {
+    for path in private.chain(secrets::FILES.iter().chain([&secrets::SIGNING]).map(|name| keys.join(name))) {
         let found = fs::symlink_metadata(&path);
         look(&path, Metadata::is_file, "0600", found, &mut findings);
     }
@@ -216,6 +216,12 @@ pub(crate) fn remove_stale_socket(path: &Path) -> Result<()> {
         Ok(_) => Err(Failure::usage(format!("{} is not a socket", path.display())).hint("move it away")),
         Err(error) => Err(Failure::internal("cannot look at the old socket", error)),
     }
+}
+
+/// Whether a running process holds the directory.
+pub(crate) fn is_held(directory: &Path) -> bool {
+    let lock = fs::File::open(directory.join(LOCK));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
 }
 
 /// Whether the database exists: a directory without one has nothing to verify.

@@ -41,6 +41,11 @@ impl Environment {
         self.path("GUILDHALL_DATA").or_else(xdg).or_else(home)
     }
 
+    /// Where files go that are gone when the command ends.
+    pub(crate) fn temporary_directory(&self) -> PathBuf {
+        self.path("TMPDIR").filter(|path| path.is_absolute()).unwrap_or_else(|| PathBuf::from("/tmp"))
+    }
+
     /// `GUILDHALL__…` variables: the name behind the prefix, and the value if it is Unicode.
     pub(crate) fn settings(&self) -> impl Iterator<Item = (String, Option<&str>)> {
         self.variables.iter().filter_map(|(name, value)| {
@@ -52,7 +57,7 @@ impl Environment {
 
 fn is_ours(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    name.starts_with(PREFIX) || ["GUILDHALL_DATA", "XDG_DATA_HOME", "HOME"].contains(&&*name)
+    name.starts_with(PREFIX) || ["GUILDHALL_DATA", "XDG_DATA_HOME", "HOME", "TMPDIR"].contains(&&*name)
 }
 
 #[cfg(test)]

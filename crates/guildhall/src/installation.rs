@@ -73,7 +73,10 @@ fn failed(what: &str, error: &io::Error) -> Failure {
 }
 
 /// Creates the directory, or closes an empty one of ours to everybody else.
-fn private(directory: &Path) -> Result<PathBuf> {
+///
+/// # Errors
+/// [`exit::UNSAFE`] when it belongs to somebody else; those of the file system.
+pub(crate) fn private(directory: &Path) -> Result<PathBuf> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -130,7 +133,11 @@ fn busy(directory: &Path) -> Failure {
         .hint("wait until it has finished")
 }
 
-fn sync(directory: &Path) -> Result<()> {
+/// Makes the names in a directory durable.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn sync(directory: &Path) -> Result<()> {
     File::open(directory).and_then(|file| file.sync_all()).map_err(|error| failed("sync a directory", &error))
 }
 
@@ -139,7 +146,7 @@ fn clear(directory: &Path) -> Result<()> {
     let keys = directory.join(secrets::DIRECTORY);
     let pieces = ["guildhall.db", "guildhall.db-wal", "guildhall.db-shm", "guildhall.db-journal"];
     let files = pieces.iter().map(|name| directory.join(name));
-    for path in files.chain(secrets::FILES.iter().map(|name| keys.join(name))) {
+    for path in files.chain(secrets::FILES.iter().chain([&secrets::SIGNING]).map(|name| keys.join(name))) {
         absent(fs::remove_file(&path))?;
     }
     absent(fs::remove_dir(&keys))

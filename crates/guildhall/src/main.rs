@@ -3,6 +3,7 @@
 //! Holds no rule of the product. Start at `commands/up.rs` for the server, `client.rs` for every other command,
 //! `config.rs` for what can be set, `installation.rs` for the first run.
 
+mod archive;
 mod args;
 mod client;
 mod commands;
@@ -14,6 +15,7 @@ mod environment;
 mod exchange;
 mod failure;
 mod installation;
+mod interrupt;
 mod log;
 mod output;
 mod posture;

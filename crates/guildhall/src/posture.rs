@@ -30,6 +30,9 @@ pub(crate) fn of_directory(directory: &Path, is_new: bool) -> Vec<Finding> {
 fn of_files(directory: &Path) -> Vec<Finding> {
     let mut findings = directory::check(directory);
     findings.extend(secrets::read(directory).err().into_iter().flatten());
+    if let Err(failure) = secrets::signing_if_any(directory) {
+        findings.extend(failure.reasons.into_iter().map(Finding::new));
+    }
     findings
 }
 
@@ -49,7 +52,8 @@ pub(crate) fn refuse(findings: Vec<Finding>) -> Result<()> {
     if findings.is_empty() { Ok(()) } else { Err(refusal(findings)) }
 }
 
-fn refusal(findings: Vec<Finding>) -> Failure {
+/// What a start that is refused says.
+pub(crate) fn refusal(findings: Vec<Finding>) -> Failure {
     let mut failure = Failure { exit: exit::UNSAFE, reasons: Vec::new(), hints: Vec::new() };
     for finding in findings {
         failure.reasons.push(format!("refused to start: {}", finding.reason));

@@ -22,6 +22,34 @@ pub fn sha256_of(bytes: &[u8]) -> Digest {
     to_array(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
+/// A SHA-256 over bytes that come in pieces.
+pub struct Running(digest::Context);
+
+impl Running {
+    /// Over nothing so far.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Takes more bytes in.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all of them.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        to_array(self.0.finish().as_ref())
+    }
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Equality that takes the same time wherever the first difference is.
 #[must_use]
 pub fn equal(left: &[u8], right: &[u8]) -> bool {
@@ -34,6 +62,19 @@ pub(crate) fn to_array(bytes: &[u8]) -> Digest {
         *to = *from;
     }
     out
+}
+
+/// The bytes of a hexadecimal text; none when it is not one.
+#[must_use]
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Lower-case hexadecimal.
@@ -53,6 +94,16 @@ mod tests {
     #[test]
     fn the_plain_digest_is_the_standards() {
         assert_eq!(hex(&sha256_of(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn pieces_and_hexadecimal_lead_back_to_the_same() {
+        let mut running = Running::new();
+        running.update(b"a");
+        running.update(b"bc");
+        assert_eq!(running.finish(), sha256_of(b"abc"));
+        assert_eq!(from_hex(&hex(&[0, 0x7f, 0xff])), Some(vec![0, 0x7f, 0xff]));
+        assert_eq!((from_hex("0"), from_hex("zz"), from_hex("é")), (None, None, None));
     }
 
     #[test]

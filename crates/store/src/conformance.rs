@@ -11,6 +11,8 @@ pub(crate) mod groups;
 pub(crate) mod migrations;
 #[path = "conformance/queues.rs"]
 pub(crate) mod queues;
+#[path = "conformance/snapshots.rs"]
+pub(crate) mod snapshots;
 #[path = "conformance/transactions.rs"]
 pub(crate) mod transactions;
 
@@ -179,6 +181,10 @@ macro_rules! promises {
                 the_observer_cannot_change_anything
                 a_panicking_observer_harms_nobody
                 there_is_one_observer
+            }
+            snapshots {
+                a_snapshot_holds_what_was_answered_and_nothing_in_part
+                a_snapshot_never_overwrites
             }
             migrations {
                 migrations_are_applied_once_and_in_order

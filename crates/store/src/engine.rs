@@ -3,15 +3,17 @@
 mod counters;
 mod job;
 mod queue;
+mod snapshot;
 mod sqlite;
 mod threads;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
+use tokio::sync::oneshot;
 use types::Timestamp;
 
 use self::{
@@ -22,7 +24,8 @@ use self::{
 };
 use crate::{Announcement, Error, Migration, Result, Tx, Verdict};
 
-pub use self::{counters::Statistics, sqlite::Inspection};
+pub(crate) use self::sqlite::{copy, open_for_reading};
+pub use self::{counters::Statistics, snapshot::Snapshot, sqlite::Inspection};
 
 /// How to open a [`Store`].
 #[derive(Debug, Clone)]
@@ -76,6 +79,7 @@ struct Shared {
 
 struct Inner {
     shared: Arc<Shared>,
+    directory: PathBuf,
     wait: Duration,
     readers: Threads,
     writer: Threads,
@@ -95,7 +99,8 @@ impl Store {
             observer: OnceLock::new(),
         });
         let (readers, writer) = sqlite::open(&options, migrations, &shared)?;
-        Ok(Self { inner: Arc::new(Inner { shared, wait: options.wait, readers, writer }) })
+        let directory = options.directory;
+        Ok(Self { inner: Arc::new(Inner { shared, directory, wait: options.wait, readers, writer }) })
     }
 
     /// Runs `f` in a read transaction: all its statements see the same state, the newest when it reads first.
@@ -158,6 +163,35 @@ impl Store {
     {
         let call = self.call(&self.inner.shared.writes, Timer::Thread);
         job::block_on(call.deadline, call.write(f))
+    }
+
+    /// Copies the database as it is at one moment into a new file at `path` (mode 0600, complete and on the disk when this
+    /// answers), while reads and writes go on: every write answered before is in it, and none in part. Takes a thread and
+    /// a connection of its own; until it is done the log beside the database only grows. The file's directory is made
+    /// (mode 0700) if it is missing.
+    ///
+    /// Dropping the future lets the copy run to its end and then removes it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the file is there already, [`Error::StorageFull`], and those of the database; no file
+    /// is left then.
+    pub async fn snapshot(&self, path: PathBuf) -> Result<Snapshot> {
+        let (done, answer) = oneshot::channel();
+        let directory = self.inner.directory.clone();
+        std::thread::Builder::new()
+            .name("store-snapshot".to_owned())
+            .spawn(move || {
+                // A copy that nobody waits for any more is dropped here, and the file with it.
+                let _ = done.send(sqlite::snapshot(&directory, &path));
+            })
+            .map_err(|error| Error::file("start a thread for a copy of the database", error))?;
+        answer.await.unwrap_or(Err(Error::internal("the thread of a copy of the database panicked")))
+    }
+
+    /// Where the database lives.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.inner.directory
     }
 
     /// Sets the observer, once in the life of the store.

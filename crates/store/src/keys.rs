@@ -34,6 +34,8 @@ pub struct KeyRow {
     pub rotates_out_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// When a restore suspended it; from then on it is refused until it is resumed.
+    pub suspended_at: Option<Timestamp>,
     /// Calls per 60 s.
     pub rate_per_minute: u32,
     /// Calls per 3,600 s.
@@ -48,22 +50,24 @@ pub struct KeyRow {
 
 const INSERT: &str = "INSERT INTO api_keys (id, workspace_id, principal, prefix, label, permissions, toolsets, \
      created_at, expires_at, line_ends_at, rotates_out_at, revoked_at, rate_per_minute, rate_per_hour, last_used_at, \
-     usage_count, self_rotate, hash) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+     usage_count, self_rotate, suspended_at, hash) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 const BY_HASH: &str = "SELECT id, workspace_id, principal, prefix, label, permissions, toolsets, created_at, \
      expires_at, line_ends_at, rotates_out_at, revoked_at, rate_per_minute, rate_per_hour, last_used_at, usage_count, \
-     self_rotate FROM api_keys WHERE hash = $1";
+     self_rotate, suspended_at FROM api_keys WHERE hash = $1";
 const BY_ID: &str = "SELECT id, workspace_id, principal, prefix, label, permissions, toolsets, created_at, \
      expires_at, line_ends_at, rotates_out_at, revoked_at, rate_per_minute, rate_per_hour, last_used_at, usage_count, \
-     self_rotate FROM api_keys WHERE workspace_id = $1 AND id = $2";
+     self_rotate, suspended_at FROM api_keys WHERE workspace_id = $1 AND id = $2";
 const LIST: &str = "SELECT id, workspace_id, principal, prefix, label, permissions, toolsets, created_at, \
      expires_at, line_ends_at, rotates_out_at, revoked_at, rate_per_minute, rate_per_hour, last_used_at, usage_count, \
-     self_rotate FROM api_keys WHERE workspace_id = $1 AND id > $2 \
+     self_rotate, suspended_at FROM api_keys WHERE workspace_id = $1 AND id > $2 \
      AND (CAST($3 AS TEXT) IS NULL OR principal = $3) AND (CAST($4 AS TEXT) IS NULL OR id = $4) ORDER BY id LIMIT $5";
 const COUNT: &str = "SELECT COUNT(*) FROM api_keys WHERE workspace_id = $1 \
      AND (CAST($2 AS TEXT) IS NULL OR principal = $2) AND (CAST($3 AS TEXT) IS NULL OR id = $3)";
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $1 WHERE workspace_id = $2 AND id = $3";
 const ROTATE_OUT: &str = "UPDATE api_keys SET rotates_out_at = $1 WHERE workspace_id = $2 AND id = $3";
+const SUSPEND_ALL: &str = "UPDATE api_keys SET suspended_at = $1 WHERE suspended_at IS NULL";
+const RESUME: &str = "UPDATE api_keys SET suspended_at = NULL WHERE workspace_id = $1 AND id = $2";
 const USED: &str = "UPDATE api_keys SET usage_count = usage_count + $1, last_used_at = $2 WHERE id = $3";
 
 const EXPIRING: &str = "SELECT id FROM api_keys WHERE revoked_at IS NULL AND suspended_at IS NULL AND rotates_out_at IS NULL \
@@ -90,6 +94,7 @@ fn read(row: &Row<'_>) -> Result<KeyRow> {
         last_used_at: moment(row.opt_int(14)?),
         usage_count: row.int(15)?,
         self_rotate: row.flag(16)?,
+        suspended_at: moment(row.opt_int(17)?),
     })
 }
 
@@ -118,6 +123,7 @@ pub fn insert(tx: &Tx<'_>, scope: &Scope, key: &KeyRow, hash: &[u8; 32]) -> Resu
             key.last_used_at.map(Timestamp::micros),
             key.usage_count,
             key.self_rotate,
+            key.suspended_at.map(Timestamp::micros),
             &hash[..],
         ],
     )?;
@@ -191,6 +197,22 @@ pub fn revoke(tx: &Tx<'_>, scope: &Scope, id: KeyId, at: Timestamp) -> Result<()
 /// Those of the store.
 pub fn rotate_out(tx: &Tx<'_>, scope: &Scope, id: KeyId, until: Timestamp) -> Result<()> {
     tx.change(ROTATE_OUT, args![until.micros(), scope.workspace().to_string(), id.to_string()]).map(drop)
+}
+
+/// Suspends the keys of every workspace, ended ones too; how many there were that were not suspended before.
+///
+/// # Errors
+/// Those of the store.
+pub fn suspend_all(tx: &Tx<'_>, _: Everything, at: Timestamp) -> Result<u64> {
+    tx.change(SUSPEND_ALL, args![at.micros()])
+}
+
+/// Takes a key's suspension back.
+///
+/// # Errors
+/// Those of the store.
+pub fn resume(tx: &Tx<'_>, scope: &Scope, id: KeyId) -> Result<()> {
+    tx.change(RESUME, args![scope.workspace().to_string(), id.to_string()]).map(drop)
 }
 
 /// Adds to a key's usage.

@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
-use rusqlite::{
-    Connection, OpenFlags,
-    backup::{Backup, StepResult},
-};
+use rusqlite::Connection;
 use types::Timestamp;
 
-use crate::{Error, Result, Tx, args, lock};
+use crate::{Error, Result, Tx, args, engine, lock};
 
 /// One change of the schema. Once released it never changes; a mistake is repaired by the next one.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +85,8 @@ pub(crate) fn made(tx: &Tx<'_>) -> Result<Vec<(String, String)>> {
     tx.rows(MADE, args![], |row| Ok((row.text(0)?, row.text(1)?)))
 }
 
-fn applied(connection: &Connection) -> Result<Vec<(i64, String)>> {
+/// What was applied: numbers and checksums, oldest first.
+pub(crate) fn applied(connection: &Connection) -> Result<Vec<(i64, String)>> {
     let is_new: bool = connection.query_row(IS_NEW, [], |row| row.get(0)).map_err(failed)?;
     if is_new {
         return Ok(Vec::new());
@@ -99,7 +97,7 @@ fn applied(connection: &Connection) -> Result<Vec<(i64, String)>> {
 }
 
 /// The migrations after those applied, which must be an unchanged beginning of the list.
-fn pending<'m>(applied: &[(i64, String)], migrations: &'m [Migration]) -> Result<&'m [Migration]> {
+pub(crate) fn pending<'m>(applied: &[(i64, String)], migrations: &'m [Migration]) -> Result<&'m [Migration]> {
     let is_growing = migrations.is_sorted_by(|one, next| one.number < next.number);
     if !is_growing || migrations.first().is_some_and(|first| first.number < 1) {
         return Err(Error::internal("the numbers of the migrations do not grow"));
@@ -148,25 +146,12 @@ fn back_up(connection: &Connection, directory: &Path, number: i64, now: Timestam
     let partial = backups.join("partial.db");
     let file = lock::private_file(&partial)?;
     file.set_len(0).map_err(|error| Error::file("empty an unfinished backup", error))?;
-    copy(connection, &partial)?;
+    engine::copy(connection, &partial)?;
     file.sync_all().map_err(|error| Error::file("sync a backup", error))?;
     std::fs::rename(&partial, &path).map_err(|error| Error::file("name a backup", error))?;
     lock::sync_directory(&backups)?;
     tracing::info!(path = %path.display(), "backed up the database before migrating it");
     Ok(())
-}
-
-fn copy(connection: &Connection, path: &Path) -> Result<()> {
-    let failed = |error| Error::sqlite("back up the database", error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let mut target = Connection::open_with_flags(path, flags).map_err(failed)?;
-    let step = Backup::new(connection, &mut target).and_then(|backup| backup.step(-1)).map_err(failed)?;
-    if step != StepResult::Done {
-        return Err(Error::unavailable("back up the database"));
-    }
-    // One file that can be copied away, without a log beside it.
-    target.pragma_update(None, "journal_mode", "DELETE").map_err(failed)?;
-    target.close().map_err(|(_, error)| failed(error))
 }
 
 fn failed(error: rusqlite::Error) -> Error {

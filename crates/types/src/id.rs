@@ -138,6 +138,8 @@ ids! {
     MemoryId = "mem";
     /// A piece of long work, such as an import.
     JobId = "job";
+    /// A backup of the whole installation.
+    BackupId = "bkp";
 }
 
 impl UserId {

@@ -32,7 +32,7 @@ pub struct ApiKey {
     pub last_used_at: Option<Timestamp>,
     /// How often it was used, to within a batch of 30 s.
     pub usage_count: i64,
-    /// `active`, `rotating`, `expired` or `revoked`.
+    /// `active`, `rotating`, `suspended` (by a restore, until it is resumed), `expired` or `revoked`.
     pub status: String,
     /// It may rotate itself.
     pub self_rotate: bool,

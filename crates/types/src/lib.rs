@@ -13,6 +13,6 @@ pub mod team;
 pub mod time;
 pub mod workspace;
 
-pub use id::{AgentId, GranteeId, JobId, KeyId, MemoryId, PrincipalId, TeamId, UserId, WorkspaceId};
+pub use id::{AgentId, BackupId, GranteeId, JobId, KeyId, MemoryId, PrincipalId, TeamId, UserId, WorkspaceId};
 pub use page::Page;
 pub use time::{Clock, SystemClock, Timestamp};

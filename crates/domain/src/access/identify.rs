@@ -201,7 +201,7 @@ fn is_usable(key: &KeyRow, agent: &Agent, workspace: &Workspace, now: Timestamp)
 
 /// The first of the moments at which a key stops working.
 fn ends(key: &KeyRow) -> Option<Timestamp> {
-    [Some(key.expires_at), key.rotates_out_at, key.revoked_at].into_iter().flatten().min()
+    [Some(key.expires_at), key.rotates_out_at, key.revoked_at, key.suspended_at].into_iter().flatten().min()
 }
 
 fn identity(key: &KeyRow, agent: &Agent) -> Result<Identity> {

@@ -46,7 +46,7 @@ impl Operation for Verify {
 
     async fn run(call: Call<Known>, _: Empty) -> Result<Json<Verdict>> {
         let (app, workspace) = (Arc::clone(&call.app), call.scope().workspace());
-        call.read(move |tx| verify(&app, tx, workspace)).await.map(Json)
+        call.read(move |tx| verify(&app.secrets.audit, tx, workspace)).await.map(Json)
     }
 }
 
@@ -54,8 +54,8 @@ impl Operation for Verify {
 ///
 /// # Errors
 /// Those of the store.
-pub fn verify(app: &App, tx: &Tx<'_>, workspace: WorkspaceId) -> Result<Verdict> {
-    walk(&app.secrets.audit, tx, workspace, i64::MAX)
+pub fn verify(key: &AuditKey, tx: &Tx<'_>, workspace: WorkspaceId) -> Result<Verdict> {
+    walk(key, tx, workspace, i64::MAX)
 }
 
 /// Walks the newest rows of one workspace's chain, at most `most`, to its head.
@@ -101,7 +101,7 @@ pub async fn verify_all(app: &Arc<App>) -> Result<Vec<(String, Verdict)>> {
             let reason = everything("every audit chain is verified");
             store::workspaces::list(tx, reason)?
                 .into_iter()
-                .map(|workspace| Ok((workspace.slug, verify(&inner, tx, workspace.id)?)))
+                .map(|workspace| Ok((workspace.slug, verify(&inner.secrets.audit, tx, workspace.id)?)))
                 .collect::<Result<_, Error>>()
         })
         .await

@@ -102,6 +102,7 @@ impl Operation for Create {
             line_ends_at: now.plus_secs(LONGEST_SECS),
             rotates_out_at: None,
             revoked_at: None,
+            suspended_at: None,
             rate_per_minute: input.rate_per_minute.unwrap_or(call.app.settings.key_per_minute),
             rate_per_hour: input.rate_per_hour.unwrap_or(30_000),
             last_used_at: None,

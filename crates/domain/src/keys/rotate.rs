@@ -78,6 +78,11 @@ impl Operation for Rotate {
                 if old.revoked_at.is_some() || old.rotates_out_at.is_some() || old.expires_at <= now {
                     return Err(not_usable(&old));
                 }
+                if old.suspended_at.is_some() {
+                    return Err(Error::new(Code::AlreadyDone, "this key is suspended since a restore")
+                        .fact("object", old.id.to_string())
+                        .hint("resume it first with `guildhall key resume`"));
+                }
                 let life = (old.expires_at.micros() - old.created_at.micros()) / 1_000_000;
                 let row = KeyRow {
                     id: new_id,

@@ -1,10 +1,11 @@
 //! `guildhall key`
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Context, Input, cell, one, page};
 use crate::{
     args::{self, KeyVerb},
+    client::Client,
     failure::Result,
     output::{self, Form},
     resolve,
@@ -46,11 +47,38 @@ pub(super) fn run(context: &Context<'_>, key: args::Key) -> Result<()> {
             client.json("key.revoke", &revoked)?;
             one(context.form, &revoked, &format!("revoked {id}"))
         }
+        KeyVerb::Resume { id: Some(id), .. } => {
+            let key = client.json("key.resume", &Input::default().with("id", id.as_str()).value())?;
+            one(context.form, &key, &format!("{id} is {}", cell(&key, "/status")))
+        }
+        KeyVerb::Resume { id: None, .. } => resume_all(context.form, &client),
         KeyVerb::Rotate { id, overlap_seconds } => {
             let input = Input::default().with("id", id).maybe("overlap_seconds", overlap_seconds);
             issued(context.form, &client.json("key.rotate", &input.value())?)
         }
     }
+}
+
+/// Every suspended key of the client's workspace; which ones they were.
+fn resume_all(form: Form, client: &Client) -> Result<()> {
+    let (mut resumed, mut cursor) = (Vec::new(), None);
+    loop {
+        let input = Input::default().with("limit", 200).maybe("cursor", cursor.take());
+        let answer = client.json("key.list", &input.value())?;
+        for key in answer.get("items").and_then(Value::as_array).into_iter().flatten() {
+            if cell(key, "/status") == "suspended" {
+                let id = cell(key, "/id");
+                client.json("key.resume", &Input::default().with("id", id.as_str()).value())?;
+                resumed.push(id);
+            }
+        }
+        cursor = answer.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let line = format!("{} resumed", resumed.len());
+    one(form, &json!({ "resumed": resumed }), &line)
 }
 
 /// The secret alone on stdout, so that it can be piped to where it belongs.

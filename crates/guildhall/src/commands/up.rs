@@ -15,7 +15,7 @@ use crate::{
     installation::{self, First},
     log,
     output::{self, Form},
-    posture, proof,
+    posture, proof, secrets,
     serving::{Port, Serving, Signals},
     welcome::{self, Addresses},
 };
@@ -39,6 +39,7 @@ pub(super) fn run(context: &Context<'_>, listen: Option<String>) -> Result<()> {
     let directory =
         directory.canonicalize().map_err(|error| Failure::internal("cannot find the data directory", error))?;
     let hall = compose::open(&directory, &config, posture::secrets(&directory)?)?;
+    secrets::signing(&directory)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -54,6 +54,7 @@ const CASES: &[Case] = &[
     Case { id: "audit.list", good: |_| json!({}), foreign: None },
     Case { id: "audit.verify", good: |_| json!({}), foreign: None },
     Case { id: "auth.whoami", good: |_| json!({}), foreign: None },
+    Case { id: "backup.snapshot", good: |_| json!({}), foreign: None },
     Case { id: "health", good: |_| json!({}), foreign: None },
     Case {
         id: "key.create",
@@ -62,6 +63,7 @@ const CASES: &[Case] = &[
     },
     Case { id: "key.get", good: |w| json!({"id": w.otto.key_id}), foreign: Some(|w| json!({"id": w.eve.key_id})) },
     Case { id: "key.list", good: |_| json!({}), foreign: None },
+    Case { id: "key.resume", good: |w| json!({"id": w.spare.key_id}), foreign: Some(|w| json!({"id": w.eve.key_id})) },
     Case { id: "key.revoke", good: |w| json!({"id": w.spare.key_id}), foreign: Some(|w| json!({"id": w.eve.key_id})) },
     Case { id: "key.rotate", good: |w| json!({"id": w.spare.key_id}), foreign: Some(|w| json!({"id": w.eve.key_id})) },
     Case { id: "memory.cleanup", good: |_| json!({"older_than_days": 1}), foreign: None },

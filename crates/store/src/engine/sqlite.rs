@@ -2,6 +2,7 @@
 
 mod inspection;
 mod reader;
+mod snapshot;
 mod writer;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -16,12 +17,16 @@ use crate::{
 };
 
 pub use self::inspection::Inspection;
+pub(crate) use self::snapshot::copy;
+pub(super) use self::snapshot::snapshot;
+
+const FILE: &str = "guildhall.db";
 
 /// Opens the database and starts its threads: the readers, then the writer. The threads hold the lock.
 pub(super) fn open(options: &Options, migrations: &[Migration], shared: &Arc<Shared>) -> Result<(Threads, Threads)> {
     let directory = lock::private_directory(&options.directory)?;
     let lock = Arc::new(Lock::take(&directory)?);
-    let path = directory.join("guildhall.db");
+    let path = directory.join(FILE);
     for beside in ["guildhall.db-wal", "guildhall.db-shm"] {
         lock::check_file(&directory.join(beside))?;
     }
@@ -83,7 +88,8 @@ fn open_for_writing(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-fn open_for_reading(path: &Path) -> Result<Connection> {
+/// A connection that cannot change anything.
+pub(crate) fn open_for_reading(path: &Path) -> Result<Connection> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     set(&connection, "query_only", true)?;
     set(&connection, "cache_size", -4_096)?;

@@ -8,6 +8,7 @@ mod crash;
 mod directory;
 mod faults;
 mod inspection;
+mod offline;
 mod teams;
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, path::Path};

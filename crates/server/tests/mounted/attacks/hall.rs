@@ -142,7 +142,7 @@ pub(crate) fn sample(entry: &Entry, ids: &Ids<'_>) -> Map<String, Value> {
         "agent.get" | "agent.disable" => json!({"id": ids.agent}),
         "agent.update" => json!({"id": ids.agent, "display_name": "renamed"}),
         "key.create" => json!({"label": "more", "principal": ids.agent}),
-        "key.get" | "key.revoke" | "key.rotate" => json!({"id": ids.key}),
+        "key.get" | "key.resume" | "key.revoke" | "key.rotate" => json!({"id": ids.key}),
         "memory.cleanup" => json!({"older_than_days": 1}),
         "memory.consolidate" => json!({"ids": [ids.memory, "mem_01JCA4X4E8000000000000000A"], "mode": "merge"}),
         "memory.create" => json!({"content": "a note"}),
@@ -168,8 +168,9 @@ pub(crate) fn sample(entry: &Entry, ids: &Ids<'_>) -> Map<String, Value> {
         "team.delete" | "team.get" => json!({"id": ids.team}),
         "team.update" => json!({"id": ids.team, "name": "renamed"}),
         "workspace.create" => json!({"slug": "w3"}),
-        "agent.list" | "audit.list" | "audit.verify" | "auth.whoami" | "health" | "key.list" | "memory.list"
-        | "memory.stats" | "ops.doctor" | "ops.metrics" | "ops.openapi" | "team.list" | "workspace.list" => json!({}),
+        "agent.list" | "audit.list" | "audit.verify" | "auth.whoami" | "backup.snapshot" | "health" | "key.list"
+        | "memory.list" | "memory.stats" | "ops.doctor" | "ops.metrics" | "ops.openapi" | "team.list"
+        | "workspace.list" => json!({}),
         other => panic!("the attacks need a sample input of the new operation {other}"),
     };
     input.as_object().unwrap().clone()
