@@ -220,8 +220,7 @@ pub(crate) fn remove_stale_socket(path: &Path) -> Result<()> {
 
 /// Whether a running process holds the directory.
 pub(crate) fn is_held(directory: &Path) -> bool {
-    let lock = fs::File::open(directory.join(LOCK));
-    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+    holder(directory).is_ok_and(|holder| holder.is_some())
 }
 
 /// Whether the database exists: a directory without one has nothing to verify.
