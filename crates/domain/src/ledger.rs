@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use security::chain::AuditKey;
 use serde_json::{Map, Value, json};
 use store::{Tx, Verdict, audit::Chained};
 use types::{Timestamp, WorkspaceId, audit::AuditRow};
@@ -119,12 +120,12 @@ impl Draft {
 }
 
 /// The MAC of a row, over every field that is stored of it.
-pub(crate) fn mac(app: &App, prev: &[u8; 32], workspace: WorkspaceId, row: &AuditRow) -> Result<[u8; 32]> {
+pub(crate) fn mac(key: &AuditKey, prev: &[u8; 32], workspace: WorkspaceId, row: &AuditRow) -> Result<[u8; 32]> {
     let details = serde_json::to_vec(&row.details).map_err(|error| Error::internal().cause(error))?;
     fn text(text: &Option<String>) -> Option<&[u8]> {
         text.as_deref().map(str::as_bytes)
     }
-    Ok(app.secrets.audit.mac(
+    Ok(key.mac(
         prev,
         &[
             Some(&workspace.value().to_be_bytes()),
@@ -158,7 +159,7 @@ pub(crate) fn append(
     publish(tx, workspace, &mut head, (draft.ts, events))?;
     head.audit_seq += 1;
     let row = draft.into_row(head.audit_seq);
-    let mac = mac(app, &head.audit_mac, workspace, &row)?;
+    let mac = mac(&app.secrets.audit, &head.audit_mac, workspace, &row)?;
     store::audit::insert(tx, workspace, &Chained { row, prev: head.audit_mac, mac })?;
     head.audit_mac = mac;
     Ok(store::audit::advance(tx, workspace, &head)?)

@@ -43,6 +43,12 @@ pub mod update;
 /// Texts are indexed up to this many characters.
 const INDEXED_CHARS: usize = 10_000;
 
+/// Compiles the patterns that every text is judged by, which takes about a tenth of a second; without it the first text
+/// waits for that.
+pub fn prepare() {
+    drop(security::scan::scan(""));
+}
+
 /// What the search index needs of a memory's text.
 fn terms(memory: &Memory) -> Vec<u8> {
     let mut builder = ::search::Terms::builder();

@@ -60,6 +60,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         verb: ConfigVerb,
     },
+    /// Say what is wrong with this installation and how to mend it; works while no server runs too
+    Doctor,
     /// Print the reference of this binary
     Reference {
         #[arg(value_enum)]

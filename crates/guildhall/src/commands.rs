@@ -16,6 +16,7 @@ mod agent;
 mod audit;
 mod call;
 mod config;
+mod doctor;
 mod explain;
 mod init;
 mod key;
@@ -51,6 +52,7 @@ pub(crate) fn run(environment: &Environment, cli: Cli) -> Result<()> {
         Command::Audit(audit) => audit::run(&context, audit),
         Command::Explain { code } => explain::run(&context, code.as_deref()),
         Command::Config { verb } => config::run(&context, &verb),
+        Command::Doctor => doctor::run(&context),
         Command::Reference { page } => reference::run(page),
         Command::Version => version::run(&context),
     }

@@ -2,8 +2,9 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, Metadata},
-    io,
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
+    io::{self, Read as _, Write as _},
+    net::SocketAddr,
     os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
@@ -16,15 +17,20 @@ use crate::{
 
 /// The database's file.
 pub(crate) const DATABASE: &str = "guildhall.db";
+/// Held by the process that has the database open: its process id, then the address it serves, a line each.
+const LOCK: &str = "guildhall.lock";
 /// The socket of the local operator.
 pub(crate) const SOCKET: &str = "guildhall.sock";
 /// Stands while an initialisation is under way; one that was cut off leaves it behind.
 pub(crate) const MARKER: &str = "guildhall.initialising";
 
+/// More than a process id and an address have.
+const LONGEST_LOCK: u64 = 128;
+
 /// What may lie in a directory that still counts as empty.
-const HARMLESS: [&str; 3] = [config::FILE, "guildhall.lock", "lost+found"];
+const HARMLESS: [&str; 3] = [config::FILE, LOCK, "lost+found"];
 /// Files beside the keys that nobody else may read, as far as they exist.
-const PRIVATE: [&str; 5] = [config::FILE, DATABASE, "guildhall.db-wal", "guildhall.db-shm", "guildhall.lock"];
+const PRIVATE: [&str; 5] = [config::FILE, DATABASE, "guildhall.db-wal", "guildhall.db-shm", LOCK];
 
 /// What a directory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +158,49 @@ pub(crate) fn socket(directory: &Path) -> Result<PathBuf> {
         .hint("name a data directory with a shorter path with --data"));
     }
     Ok(path)
+}
+
+/// Who holds the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// Its process id; none while it is being written.
+    pub(crate) pid: Option<u32>,
+    /// Where it serves; none of a process that is no server.
+    pub(crate) address: Option<SocketAddr>,
+}
+
+/// Who holds the directory's lock; nobody when it is free, whatever an earlier holder left in the file. Changes nothing.
+///
+/// # Errors
+/// When the lock file cannot be looked at.
+pub(crate) fn holder(directory: &Path) -> io::Result<Option<Holder>> {
+    let file = match File::open(directory.join(LOCK)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => return Ok(None),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let mut text = String::new();
+    file.take(LONGEST_LOCK).read_to_string(&mut text)?;
+    let mut lines = text.lines().map(str::trim);
+    let pid = lines.next().and_then(|line| line.parse().ok());
+    Ok(Some(Holder { pid, address: lines.next().and_then(|line| line.parse().ok()) }))
+}
+
+/// Writes the address into the lock file that this process holds, behind its process id.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn write_address(directory: &Path, address: SocketAddr) -> Result<()> {
+    OpenOptions::new()
+        .append(true)
+        .open(directory.join(LOCK))
+        .and_then(|mut file| writeln!(file, "{address}"))
+        .map_err(|error| Failure::internal("cannot write the address into the lock file", error))
 }
 
 /// Removes a socket that a server left behind; to be called only while holding the directory's lock.

@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_whatever_it_holds() {
-        assert_eq!(one_line(b"a\r\nb\x1b[2J\n", Form::Text), "a\\u{d}\\u{a}b\\u{1b}[2J\n");
+        assert_eq!(one_line(b"a\r\nb\x1b[2J\n", Form::Text), "a\\u000d\\u000ab\\u001b[2J\n");
         assert_eq!(one_line("{\"a\":\"\u{9b}\"}\n".as_bytes(), Form::Json), "{\"a\":\"\\u009b\"}\n");
     }
 }

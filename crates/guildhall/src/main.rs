@@ -9,6 +9,7 @@ mod commands;
 mod compose;
 mod config;
 mod directory;
+mod doctor;
 mod environment;
 mod exchange;
 mod failure;

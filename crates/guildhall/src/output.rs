@@ -30,30 +30,31 @@ pub(crate) const fn steers(character: char) -> bool {
         | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The text on one line, with every steering character shown as `\u{..}`.
+/// The text on one line, with every steering character shown as `\uXXXX`.
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
-    escaped(text, steers, |character| format!("\\u{{{:x}}}", u32::from(character)))
+    escaped(text, steers)
 }
 
-/// The text with its line ends and tabs, every other steering character shown as `\u{..}`.
+/// The text with its line ends and tabs, every other steering character shown as `\uXXXX`.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     let steers = |character: char| !matches!(character, '\n' | '\t') && steers(character);
-    escaped(text, steers, |character| format!("\\u{{{:x}}}", u32::from(character)))
+    escaped(text, steers)
 }
 
 /// JSON with the steering characters that its own rules let through as `\uXXXX`; line ends between its parts stay.
 pub(crate) fn json_text(json: &str) -> Cow<'_, str> {
     let steers = |character: char| character != '\n' && steers(character);
-    escaped(json, steers, |character| format!("\\u{:04x}", u32::from(character)))
+    escaped(json, steers)
 }
 
-fn escaped(text: &str, bad: impl Fn(char) -> bool, show: impl Fn(char) -> String) -> Cow<'_, str> {
+/// As JSON writes them, so that both forms show one character alike; all of them have four digits.
+fn escaped(text: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(&bad) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.chars().fold(String::with_capacity(text.len() + 16), |mut shown, character| {
         if bad(character) {
-            shown.push_str(&show(character));
+            let _ = write!(shown, "\\u{:04x}", u32::from(character));
         } else {
             shown.push(character);
         }
@@ -152,8 +153,8 @@ mod tests {
 
     #[test]
     fn nothing_steers_a_terminal() {
-        assert_eq!(line("a\u{1b}[31mb\r\nc\u{9b}d\u{202e}e"), "a\\u{1b}[31mb\\u{d}\\u{a}c\\u{9b}d\\u{202e}e");
-        assert_eq!(lines("a\n\tb\u{1b}c"), "a\n\tb\\u{1b}c");
+        assert_eq!(line("a\u{1b}[31mb\r\nc\u{9b}d\u{202e}e"), "a\\u001b[31mb\\u000d\\u000ac\\u009bd\\u202ee");
+        assert_eq!(lines("a\n\tb\u{1b}c"), "a\n\tb\\u001bc");
         let json = serde_json::to_string(&Value::from("\u{1b}\u{9b}\u{202e}\n")).unwrap();
         assert_eq!(json_text(&json), r#""\u001b\u009b\u202e\n""#);
         assert_eq!(serde_json::from_str::<String>(&json_text(&json)).unwrap(), "\u{1b}\u{9b}\u{202e}\n");

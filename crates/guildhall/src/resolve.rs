@@ -1,5 +1,7 @@
 //! From what a person types, a name in any case or an id, to the id that an operation takes.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use types::{AgentId, PrincipalId, TeamId};
 
@@ -48,4 +50,39 @@ pub(crate) fn team(client: &Client, text: &str) -> Result<String> {
 fn named(client: &Client, list: &str, name: &str) -> Result<Option<String>> {
     let answer = client.json(list, &json!({ "name": name }))?;
     Ok(answer.pointer("/items/0/id").and_then(Value::as_str).map(str::to_owned))
+}
+
+/// Principals' names for people: an agent's name, `you` for the local operator, otherwise the id.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    known: BTreeMap<String, String>,
+}
+
+impl Names {
+    /// The name of a principal; each is asked for once.
+    ///
+    /// # Errors
+    /// Those of `agent.get`, except that an agent that is gone keeps its id.
+    pub(crate) fn of(&mut self, client: &Client, id: &str) -> Result<String> {
+        if let Some(name) = self.known.get(id) {
+            return Ok(name.clone());
+        }
+        let name = if id.parse::<AgentId>().is_ok() {
+            match client.json("agent.get", &json!({ "id": id })) {
+                Ok(agent) => member(&agent, "name").unwrap_or(id).to_owned(),
+                Err(failure) if failure.exit == exit::NOT_FOUND => id.to_owned(),
+                Err(failure) => return Err(failure),
+            }
+        } else if id == PrincipalId::LOCAL.to_string() {
+            "you".to_owned()
+        } else {
+            id.to_owned()
+        };
+        self.known.insert(id.to_owned(), name.clone());
+        Ok(name)
+    }
+}
+
+fn member<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name).and_then(Value::as_str)
 }

@@ -92,6 +92,7 @@ impl Serving {
         let tcp = TcpListener::from_std(port.listener).map_err(|error| cannot_listen(address, &error))?;
         let socket = directory::socket(data)?;
         let unix = bind_socket(&socket)?;
+        directory::write_address(data, address)?;
         hall.app.note("server.started").await?;
         let settings = Settings {
             allowed_hosts: config.server.hosts(),
@@ -172,6 +173,10 @@ fn faces(gate: Gate, settings: Settings) -> Arc<Faces> {
 }
 
 async fn sweep(app: Arc<App>, stop: CancellationToken) {
+    // Before the first text needs them, and beside the first calls.
+    if tokio::task::spawn_blocking(domain::memory::prepare).await.is_err() {
+        tracing::warn!("the patterns for texts are not prepared; the first text waits for them");
+    }
     let mut ticks = interval_at(Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -63,7 +63,8 @@ pub fn lookup(presented: &str) -> Option<Digest> {
     sound.then(|| digest::sha256_of(presented.as_bytes()))
 }
 
-fn checksum(bytes: &[u8]) -> String {
+/// The six digits that end a key, over everything before the last underscore.
+pub(crate) fn checksum(bytes: &[u8]) -> String {
     base62(&mut crc32(bytes).to_be_bytes(), CHECK)
 }
 

@@ -44,6 +44,8 @@ const COUNT: &str = "SELECT COUNT(*) FROM audit WHERE workspace_id = $1 \
      AND (CAST($2 AS TEXT) IS NULL OR actor = $2) AND (CAST($3 AS TEXT) IS NULL OR action = $3) \
      AND (CAST($4 AS TEXT) IS NULL OR outcome = $4) AND (CAST($5 AS TEXT) IS NULL OR severity = $5) \
      AND (CAST($6 AS TEXT) IS NULL OR object = $6) AND ts >= $7 AND ts < $8";
+const NEWEST: &str = "SELECT MAX(audit.ts) FROM audit JOIN workspace_heads \
+     ON audit.workspace_id = workspace_heads.workspace_id AND audit.seq = workspace_heads.audit_seq";
 const WALK: &str = "SELECT seq, ts, actor, credential_id, via, action, object, outcome, code, severity, ip, \
      user_agent, request_id, details, prev, mac FROM audit WHERE workspace_id = $1 AND seq > $2 ORDER BY seq";
 
@@ -186,6 +188,14 @@ pub fn count(tx: &Tx<'_>, scope: &Scope, filter: &Filter) -> Result<i64> {
         to,
     ];
     Ok(tx.row(COUNT, args, |row| row.int(0))?.unwrap_or(0))
+}
+
+/// When the newest row of any workspace was written; none before the first.
+///
+/// # Errors
+/// Those of the store.
+pub fn newest(tx: &Tx<'_>, _: Everything) -> Result<Option<Timestamp>> {
+    Ok(tx.row(NEWEST, args![], |row| row.opt_int(0))?.flatten().map(Timestamp::from_micros))
 }
 
 /// Walks a workspace's chain after the row numbered `after`, oldest first.

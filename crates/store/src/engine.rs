@@ -22,7 +22,7 @@ use self::{
 };
 use crate::{Announcement, Error, Migration, Result, Tx, Verdict};
 
-pub use self::counters::Statistics;
+pub use self::{counters::Statistics, sqlite::Inspection};
 
 /// How to open a [`Store`].
 #[derive(Debug, Clone)]

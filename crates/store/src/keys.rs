@@ -66,6 +66,11 @@ const REVOKE: &str = "UPDATE api_keys SET revoked_at = $1 WHERE workspace_id = $
 const ROTATE_OUT: &str = "UPDATE api_keys SET rotates_out_at = $1 WHERE workspace_id = $2 AND id = $3";
 const USED: &str = "UPDATE api_keys SET usage_count = usage_count + $1, last_used_at = $2 WHERE id = $3";
 
+const EXPIRING: &str = "SELECT id FROM api_keys WHERE revoked_at IS NULL AND suspended_at IS NULL AND rotates_out_at IS NULL \
+     AND expires_at > $1 AND expires_at <= $2 ORDER BY expires_at, id LIMIT $3";
+const IDLE: &str = "SELECT id FROM api_keys WHERE revoked_at IS NULL AND suspended_at IS NULL AND rotates_out_at IS NULL \
+     AND expires_at > $1 AND COALESCE(last_used_at, created_at) < $2 ORDER BY created_at, id LIMIT $3";
+
 fn read(row: &Row<'_>) -> Result<KeyRow> {
     Ok(KeyRow {
         id: parsed(row.text_ref(0)?)?,
@@ -194,4 +199,23 @@ pub fn rotate_out(tx: &Tx<'_>, scope: &Scope, id: KeyId, until: Timestamp) -> Re
 /// Those of the store.
 pub fn used(tx: &Tx<'_>, _: Everything, id: KeyId, times: i64, last: Timestamp) -> Result<()> {
     tx.change(USED, args![times, last.micros(), id.to_string()]).map(drop)
+}
+
+/// Keys in use that expire after `now` and not after `until`, the earliest first. A key that was rotated ends because it
+/// was meant to, so it is none of them.
+///
+/// # Errors
+/// Those of the store.
+pub fn expiring(tx: &Tx<'_>, _: Everything, (now, until): (Timestamp, Timestamp), limit: usize) -> Result<Vec<KeyId>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    tx.rows(EXPIRING, args![now.micros(), until.micros(), limit], |row| parsed(row.text_ref(0)?))
+}
+
+/// Keys in use at `now` that nobody has used, or that were made and not used, since `since`; the oldest first.
+///
+/// # Errors
+/// Those of the store.
+pub fn idle(tx: &Tx<'_>, _: Everything, (now, since): (Timestamp, Timestamp), limit: usize) -> Result<Vec<KeyId>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    tx.rows(IDLE, args![now.micros(), since.micros(), limit], |row| parsed(row.text_ref(0)?))
 }

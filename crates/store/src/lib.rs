@@ -10,6 +10,7 @@
 
 pub mod agents;
 pub mod audit;
+pub mod doctor;
 mod engine;
 mod error;
 pub mod jobs;
@@ -26,7 +27,7 @@ mod tx;
 mod value;
 pub mod workspaces;
 
-pub use engine::{Observer, Options, Statistics, Store};
+pub use engine::{Inspection, Observer, Options, Statistics, Store};
 pub use error::{Cause, Error, Result};
 pub use migrate::Migration;
 pub use scope::{Everything, Scope};

@@ -8,7 +8,7 @@ use rusqlite::{
 };
 use types::Timestamp;
 
-use crate::{Error, Result, lock};
+use crate::{Error, Result, Tx, args, lock};
 
 /// One change of the schema. Once released it never changes; a mistake is repaired by the next one.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,8 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)";
 const IS_NEW: &str = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations')";
 const APPLIED: &str = "SELECT number, checksum FROM migrations ORDER BY number";
+const MADE: &str =
+    "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%' ORDER BY name";
 const RECORD: &str = "INSERT INTO migrations (number, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
 const DANGLING: &str = "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check)";
 const STAMP: &str = "SELECT strftime('%Y%m%dT%H%M%SZ', $1, 'unixepoch')";
@@ -51,6 +53,39 @@ pub(crate) fn run(
         tracing::info!(number = migration.number, name = migration.name, "applied a migration");
     }
     connection.pragma_update(None, "foreign_keys", true).map_err(failed)
+}
+
+/// The number of the newest migration in the database, and how many of `migrations` are still to come.
+///
+/// # Errors
+/// [`Error::NewerSchema`], [`Error::MigrationChanged`], and those of the database.
+pub(crate) fn state(tx: &Tx<'_>, migrations: &[Migration]) -> Result<(i64, usize)> {
+    let applied: Vec<(i64, String)> = tx.rows(APPLIED, args![], |row| Ok::<_, Error>((row.int(0)?, row.text(1)?)))?;
+    let rest = pending(&applied, migrations)?;
+    Ok((applied.last().map_or(0, |(number, _)| *number), rest.len()))
+}
+
+/// The tables and indexes that `migrations` make, as `(name, statement)` by name.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn made_by(migrations: &[Migration]) -> Result<Vec<(String, String)>> {
+    let connection = Connection::open_in_memory().map_err(failed)?;
+    connection.execute_batch(CREATE).map_err(failed)?;
+    for migration in migrations {
+        connection.execute_batch(migration.sql).map_err(failed)?;
+    }
+    let mut statement = connection.prepare(MADE).map_err(failed)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+    rows.collect::<rusqlite::Result<_>>().map_err(failed)
+}
+
+/// The tables and indexes of the database, as `(name, statement)` by name.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn made(tx: &Tx<'_>) -> Result<Vec<(String, String)>> {
+    tx.rows(MADE, args![], |row| Ok((row.text(0)?, row.text(1)?)))
 }
 
 fn applied(connection: &Connection) -> Result<Vec<(i64, String)>> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
+use security::chain::AuditKey;
 use serde::Serialize;
 use store::Tx;
 use types::WorkspaceId;
@@ -54,16 +55,28 @@ impl Operation for Verify {
 /// # Errors
 /// Those of the store.
 pub fn verify(app: &App, tx: &Tx<'_>, workspace: WorkspaceId) -> Result<Verdict> {
-    let (mut prev, mut rows, mut first_bad) = (security::chain::ORIGIN, 0, None);
-    let mut failed = None;
-    store::audit::walk(tx, everything("the audit chain is verified"), workspace, 0, |chained| {
+    walk(&app.secrets.audit, tx, workspace, i64::MAX)
+}
+
+/// Walks the newest rows of one workspace's chain, at most `most`, to its head.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) fn walk(key: &AuditKey, tx: &Tx<'_>, workspace: WorkspaceId, most: i64) -> Result<Verdict> {
+    let head = store::audit::head(tx, workspace)?;
+    let start = head.audit_seq.saturating_sub(most).max(0);
+    // In the middle of a chain the first row says what stood before it; its own MAC covers that.
+    let mut prev = (start == 0).then_some(security::chain::ORIGIN);
+    let (mut seq, mut first_bad, mut failed) = (start, None, None);
+    store::audit::walk(tx, everything("the audit chain is verified"), workspace, start, |chained| {
         if first_bad.is_some() || failed.is_some() {
             return Ok(());
         }
-        rows += 1;
-        match ledger::mac(app, &prev, workspace, &chained.row) {
-            Ok(mac) if chained.row.seq == rows && chained.prev == prev && chained.mac == mac => prev = mac,
-            Ok(_) => first_bad = Some(rows),
+        seq += 1;
+        let before = prev.unwrap_or(chained.prev);
+        match ledger::mac(key, &before, workspace, &chained.row) {
+            Ok(mac) if chained.row.seq == seq && chained.prev == before && chained.mac == mac => prev = Some(mac),
+            Ok(_) => first_bad = Some(seq),
             Err(error) => failed = Some(error),
         }
         Ok(())
@@ -71,11 +84,10 @@ pub fn verify(app: &App, tx: &Tx<'_>, workspace: WorkspaceId) -> Result<Verdict>
     if let Some(error) = failed {
         return Err(error);
     }
-    let head = store::audit::head(tx, workspace)?;
-    if first_bad.is_none() && (head.audit_seq != rows || head.audit_mac != prev) {
-        first_bad = Some(rows + 1);
+    if first_bad.is_none() && (head.audit_seq != seq || prev != Some(head.audit_mac)) {
+        first_bad = Some(seq + 1);
     }
-    Ok(Verdict { ok: first_bad.is_none(), first_bad, rows })
+    Ok(Verdict { ok: first_bad.is_none(), first_bad, rows: seq - start })
 }
 
 /// Checks every workspace's chain, by its slug.

@@ -1,6 +1,9 @@
 //! `memory.reindex`
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use schemars::JsonSchema;
 use security::scan;
@@ -23,8 +26,8 @@ use crate::{
 pub(super) const KIND: &str = "memory.reindex";
 /// Rows in one transaction.
 const BATCH: i64 = 100;
-/// Transactions of one sweep.
-const BATCHES: usize = 20;
+/// How long one sweep works on it.
+const PART: Duration = Duration::from_secs(1);
 
 /// Makes anew what is derived from texts: index terms, and flags when their patterns are newer.
 pub struct Reindex;
@@ -131,7 +134,8 @@ pub(super) fn under_way(tx: &store::Tx<'_>, scope: &Scope) -> Result<Option<Prog
 
 /// Does a bounded part of the oldest job; to be called by the sweeper.
 pub(crate) async fn advance(app: &Arc<App>) -> Result<()> {
-    for _ in 0..BATCHES {
+    let started = Instant::now();
+    while started.elapsed() < PART {
         let (inner, now) = (Arc::clone(app), app.now());
         let step = app.store.write(move |tx| Ok::<_, Error>(Verdict::Done(batch(&inner, tx, now)?)));
         match step.await? {

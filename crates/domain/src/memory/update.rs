@@ -198,6 +198,10 @@ impl Operation for Update {
                 super::judge::judge(&app, &mut memory, start)?;
             } else if changes.changes_text() {
                 super::judge::judge(&app, &mut memory, old.trust)?;
+                // What a reviewer decided of these flags stands; only a new one can hide the memory again.
+                if memory.flags.iter().all(|flag| old.flags.contains(flag)) {
+                    memory.trust = old.trust;
+                }
             }
             let how = (Change::Updated, "memory.updated", terms.as_deref());
             super::store_changed(&app, change, &scope, (&old, &memory), how)?;

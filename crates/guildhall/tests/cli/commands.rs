@@ -45,7 +45,7 @@ fn nothing_that_is_stored_steers_the_terminal() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert!(!ended.stdout.contains(['\u{9b}', '\u{202e}']), "{ended:?}");
     }
-    assert!(run(&data, &["memory", "get", "odd"]).stdout.contains("\\u{9b}31m\\u{202e} text\nsecond line"));
+    assert!(run(&data, &["memory", "get", "odd"]).stdout.contains("\\u009b31m\\u202e text\nsecond line"));
     assert_eq!(json_of(&data, &["memory", "get", "odd"])["content"], stored["content"]);
 }
 

@@ -3,6 +3,8 @@
 
 mod binary;
 mod commands;
+mod doctor;
 mod first_run;
+mod memory;
 mod refusals;
 mod serving;

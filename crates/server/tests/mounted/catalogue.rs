@@ -130,6 +130,7 @@ const CASES: &[Case] = &[
         good: |w| json!({"id": w.memory, "summary": w.fresh("summary")}),
         foreign: Some(|w| json!({"id": w.foreign_memory, "summary": "x"})),
     },
+    Case { id: "ops.doctor", good: |_| json!({}), foreign: None },
     Case { id: "ops.metrics", good: |_| json!({}), foreign: None },
     Case { id: "ops.openapi", good: |_| json!({}), foreign: None },
     Case {
@@ -232,7 +233,7 @@ impl World {
         let mut path = route.path.to_owned();
         let mut rest = serde_json::Map::new();
         for (name, value) in input.as_object().unwrap() {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = text_of(value);
             let place = format!("{{{name}}}");
             if path.contains(&place) {
                 path = path.replace(&place, &text);
@@ -245,6 +246,9 @@ impl World {
         if path.contains("by-key") && route.method == "GET" {
             rest.clear();
         }
+        let query: Vec<_> = rest.iter().map(|(name, value)| format!("{name}={}", text_of(value))).collect();
+        let in_query = route.method == "GET" && !query.is_empty();
+        let path = if in_query { format!("{path}?{}", query.join("&").replace(' ', "%20")) } else { path };
         let mut request = self.app.rest(route.method, path);
         if matches!(route.method, "POST" | "PUT" | "PATCH") {
             request = request.json(&Value::Object(rest));
@@ -258,6 +262,10 @@ impl World {
     async fn rows(&self, filter: Value) -> usize {
         self.app.audit("default", filter).await.len()
     }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A tool's error as REST would answer it.

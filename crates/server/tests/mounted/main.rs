@@ -10,6 +10,7 @@
 
 mod attacks;
 mod catalogue;
+mod doctor;
 mod identity;
 mod mcp;
 mod memory;

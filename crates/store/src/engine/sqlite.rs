@@ -1,5 +1,6 @@
 //! The embedded engine: one writing connection, several reading ones, each on its own thread.
 
+mod inspection;
 mod reader;
 mod writer;
 
@@ -13,6 +14,8 @@ use crate::{
     lock::{self, Lock},
     migrate,
 };
+
+pub use self::inspection::Inspection;
 
 /// Opens the database and starts its threads: the readers, then the writer. The threads hold the lock.
 pub(super) fn open(options: &Options, migrations: &[Migration], shared: &Arc<Shared>) -> Result<(Threads, Threads)> {

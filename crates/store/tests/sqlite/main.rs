@@ -7,6 +7,7 @@ mod conformance;
 mod crash;
 mod directory;
 mod faults;
+mod inspection;
 mod teams;
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, path::Path};
