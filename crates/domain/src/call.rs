@@ -145,6 +145,11 @@ impl<'t, 'c> Change<'t, 'c> {
         self.events.push((kind, object.to_string()));
     }
 
+    /// Asks that nothing of what is removed stays in the database's files.
+    pub fn scrub(&mut self) {
+        self.tx.scrub();
+    }
+
     /// Writes the change into the ledgers of another workspace than the caller's: of one that it makes, so that no other
     /// tenant learns of it.
     pub(crate) fn belongs_to(&mut self, workspace: WorkspaceId) {

@@ -225,6 +225,16 @@ fn store_changed(
 ) -> Result<()> {
     let grown = bytes(new) - bytes(old);
     quota::room(app, change, scope, (new.owner, memories::counts::Count { rows: 0, bytes: grown }), new.updated_at)?;
+    store_unbounded(change, scope, (old, new), (how, event, terms))
+}
+
+/// Puts a changed memory in the place of the old one, whatever the owner's quota: for what brings an earlier text back.
+fn store_unbounded(
+    change: &mut crate::Change<'_, '_>,
+    scope: &Scope,
+    (old, new): (&Memory, &Memory),
+    (how, event, terms): (types::memory::Change, &'static str, Option<&[u8]>),
+) -> Result<()> {
     memories::replace(change, scope, (old, new), how, terms).map_err(|error| taken(error, new))?;
     change.touched(new.id);
     change.publish(event, new.id);

@@ -49,7 +49,7 @@ impl Replay {
             None => Err(Error::new(Code::AlreadyDone, format!("this call was done before and made {object}"))
                 .fact("object", object)
                 .hint(
-                    "its answer held a secret that is shown once; revoke the object and make a new one if it is lost",
+                    "its answer is not kept: it held a secret that is shown once, or what was purged since; if a secret is lost, revoke the object and make a new one",
                 )),
         }
     }

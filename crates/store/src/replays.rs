@@ -11,7 +11,7 @@ pub struct Replay {
     pub body_hash: Vec<u8>,
     /// The object it touched first.
     pub object: Option<String>,
-    /// Its answer as JSON; none when that held a secret.
+    /// Its answer as JSON; none when that held a secret, or something that was purged.
     pub answer: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -22,6 +22,7 @@ const FIND: &str = "SELECT body_hash, object, answer, created_at FROM replays \
 const FORGET: &str = "DELETE FROM replays WHERE workspace_id = $1 AND principal = $2 AND key = $3";
 const INSERT: &str = "INSERT INTO replays (workspace_id, principal, key, body_hash, object, answer, created_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const BLANK: &str = "UPDATE replays SET answer = NULL WHERE workspace_id = $1 AND answer LIKE $2";
 const PRUNE: &str = "DELETE FROM replays WHERE created_at < $1";
 
 /// The kept answer for a key of the scope's viewer.
@@ -59,6 +60,14 @@ pub fn keep(tx: &Tx<'_>, scope: &Scope, key: &str, replay: &Replay) -> Result<()
         ],
     )?;
     Ok(())
+}
+
+/// Drops every answer of the scope's workspace that names an object; that the calls were made is remembered.
+///
+/// # Errors
+/// Those of the store.
+pub fn blank(tx: &Tx<'_>, scope: &Scope, object: &str) -> Result<u64> {
+    tx.change(BLANK, args![scope.workspace().to_string(), format!("%{object}%")])
 }
 
 /// Drops answers older than a moment.

@@ -34,7 +34,22 @@ pub struct Announcement {
 pub struct Tx<'c> {
     connection: &'c Connection,
     access: Access,
-    announcements: Vec<Announcement>,
+    aftermath: Aftermath,
+}
+
+/// What a transaction leaves to be done once it is durable.
+#[derive(Debug, Default)]
+pub(crate) struct Aftermath {
+    pub(crate) announcements: Vec<Announcement>,
+    /// What was removed must not stay in the log either.
+    pub(crate) scrub: bool,
+}
+
+impl Aftermath {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.announcements.extend(other.announcements);
+        self.scrub |= other.scrub;
+    }
 }
 
 /// What a transaction may do.
@@ -47,12 +62,12 @@ pub(crate) enum Access {
 impl<'c> Tx<'c> {
     /// For the engine: a view of the transaction that is open on `connection`.
     pub(crate) const fn new(connection: &'c Connection, access: Access) -> Self {
-        Self { connection, access, announcements: Vec::new() }
+        Self { connection, access, aftermath: Aftermath { announcements: Vec::new(), scrub: false } }
     }
 
-    /// For the engine: what the closure announced.
-    pub(crate) fn into_announcements(self) -> Vec<Announcement> {
-        self.announcements
+    /// For the engine: what the closure announced and asked for.
+    pub(crate) fn into_aftermath(self) -> Aftermath {
+        self.aftermath
     }
 
     /// Every row of the answer, mapped by `f`. Bound the statement with `LIMIT`: the rows are held in memory.
@@ -122,7 +137,13 @@ impl<'c> Tx<'c> {
 
     /// Announces an outbox row. Dropped if the closure ends with an error or its transaction is lost.
     pub fn announce(&mut self, announcement: Announcement) {
-        self.announcements.push(announcement);
+        self.aftermath.announcements.push(announcement);
+    }
+
+    /// Asks that nothing of what this transaction removes stays in the database's files, before the writer is answered.
+    /// Readers of an older state delay it; then the log is emptied by a later checkpoint.
+    pub fn scrub(&mut self) {
+        self.aftermath.scrub = true;
     }
 
     fn prepare(&self, sql: &'static str) -> Result<CachedStatement<'c>> {

@@ -8,7 +8,7 @@ use store::{
     Verdict,
     memories::{self, review::Stale},
 };
-use types::MemoryId;
+use types::{MemoryId, memory::Access as MemoryAccess};
 
 use crate::{
     Call, Result,
@@ -87,7 +87,9 @@ impl Operation for Cleanup {
         }
         let (scope, now, app) = (call.scope(), call.now(), Arc::clone(&call.app));
         let dry_run = bounds.dry_run.unwrap_or(true);
-        let stale = Stale { own, before: now.plus_secs(-days * DAY_SECS), importance };
+        // Nothing is deleted that `memory.delete` would refuse.
+        let spared = (!call.who().has(Permission::MemoryManage)).then_some(MemoryAccess::System);
+        let stale = Stale { own, before: now.plus_secs(-days * DAY_SECS), importance, spared };
         call.write(move |change| {
             let limit = i64::try_from(MOST + 1).unwrap_or(i64::MAX);
             let mut ids = memories::review::stale(change, &scope, stale, limit, now)?;

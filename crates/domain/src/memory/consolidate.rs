@@ -177,6 +177,12 @@ impl Operation for Consolidate {
             if !supersede {
                 memory.supersedes.clear();
             }
+            // A grantee may write rows of a team they are not in; what they make of them is then theirs alone.
+            if let Some(team) = memory.team_id
+                && !store::teams::is_member(change, &scope, team, scope.viewer())?
+            {
+                (memory.access, memory.team_id) = (MemoryAccess::Private, None);
+            }
             let terms = super::terms(&memory);
             super::store_new(&app, change, (&scope, &who), (&memory, Change::Created), &terms)?;
             if supersede {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use store::{Scope, Tx, memories};
 use types::{
     MemoryId, Page, Timestamp,
-    memory::{Memory, Right, Version},
+    memory::{Memory, Right, Trust, Version},
 };
 
 use crate::{
@@ -77,6 +77,10 @@ impl Operation for History {
 /// the memory was shared.
 fn writable(tx: &Tx<'_>, scope: &Scope, id: MemoryId, now: Timestamp) -> Result<Memory> {
     let memory = memories::get(tx, scope, id, now)?.ok_or_else(Error::not_found)?;
+    if memory.trust == Trust::Quarantined {
+        return Err(Error::new(Code::NotFound, "the history of a memory is closed while it is quarantined")
+            .hint("`get_memory` shows it to you; a reviewer can release it"));
+    }
     if memory.owner == scope.viewer() || memories::may(tx, scope, &memory, Right::Write, now)? {
         return Ok(memory);
     }

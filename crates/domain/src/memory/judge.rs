@@ -15,27 +15,43 @@ pub(super) fn start(who: &Known) -> Trust {
     if who.identity().permissions.has(Permission::MemoryReview) { Trust::Trusted } else { Trust::Unreviewed }
 }
 
+/// The trust a changed text begins with: its writer's level. What was hidden stays hidden when it is written again by
+/// somebody who could not release it.
+pub(super) fn restart(who: &Known, before: &[&Memory], new: &Memory) -> Trust {
+    let is_same = |old: &&&Memory| (&old.content, &old.value) == (&new.content, &new.value);
+    let was_hidden = before.iter().filter(is_same).any(|old| old.trust == Trust::Quarantined);
+    match start(who) {
+        Trust::Unreviewed if was_hidden => Trust::Quarantined,
+        start => start,
+    }
+}
+
 /// Sets flags and trust of a memory whose text is new; `start` is the trust it begins with.
 ///
 /// # Errors
 /// `secret_detected`, naming the field, the pattern and its offset, never the text.
 pub(super) fn judge(app: &App, memory: &mut Memory, start: Trust) -> Result<()> {
     let report = report(memory, true)?;
-    memory.flags = report.flags();
-    memory.flags_version = scan::VERSION;
-    let hidden = memory.flags.iter().any(|flag| app.settings.memory.quarantine_on.contains(flag));
-    memory.trust = if hidden { Trust::Quarantined } else { start };
+    decide(app, memory, report.flags(), start);
     Ok(())
+}
+
+/// The same of a text that was stored before: it may be hidden, it is never refused.
+pub(super) fn judge_stored(app: &App, memory: &mut Memory, start: Trust) {
+    let flags = report(memory, false).map(|report| report.flags()).unwrap_or_default();
+    decide(app, memory, flags, start);
+}
+
+fn decide(app: &App, memory: &mut Memory, flags: Vec<Flag>, start: Trust) {
+    let hidden = flags.iter().any(|flag| app.settings.memory.quarantine_on.contains(flag));
+    memory.flags = flags;
+    memory.flags_version = scan::VERSION;
+    memory.trust = if hidden { Trust::Quarantined } else { start };
 }
 
 /// The names of the patterns that a memory's text matches, for its reviewers.
 pub(super) fn patterns(memory: &Memory) -> Vec<&'static str> {
     report(memory, false).map(|report| report.patterns().to_vec()).unwrap_or_default()
-}
-
-/// What the patterns say of a text that is stored already.
-pub(super) fn flags(memory: &Memory) -> Vec<Flag> {
-    report(memory, false).map(|report| report.flags()).unwrap_or_default()
 }
 
 /// Refuses a text of an operator, such as a reason, that holds a credential.

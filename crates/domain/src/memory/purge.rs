@@ -55,6 +55,9 @@ impl Operation for Purge {
                 None => memories::deleted(change, &scope, which.id)?.ok_or_else(Error::not_found)?,
             };
             memories::gone::purge(change, &scope, &memory)?;
+            // Answers that are kept for repeats hold its text too.
+            store::replays::blank(change, &scope, &memory.id.to_string())?;
+            change.scrub();
             change.touched(memory.id);
             change.detail("reason", which.reason.as_str());
             change.publish("memory.purged", memory.id);

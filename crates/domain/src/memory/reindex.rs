@@ -14,7 +14,7 @@ use store::{
     jobs::Job,
     memories::{self, counts},
 };
-use types::{JobId, Timestamp, memory::Memory};
+use types::{JobId, Timestamp};
 
 use super::judge;
 use crate::{
@@ -163,7 +163,8 @@ fn batch(app: &App, tx: &store::Tx<'_>, now: Timestamp) -> Result<Step> {
     for memory in &rows {
         memories::searchable::keep_terms(tx, &scope, memory.id, &super::terms(memory))?;
         if memory.flags_version < scan::VERSION {
-            let judged = rejudged(app, memory);
+            let mut judged = memory.clone();
+            judge::judge_stored(app, &mut judged, memory.trust);
             memories::rejudge(tx, &scope, (memory, &judged))?;
         }
     }
@@ -178,12 +179,4 @@ fn batch(app: &App, tx: &store::Tx<'_>, now: Timestamp) -> Result<Step> {
     job.progress = progress(&last.id.to_string(), done, number(&job, "total").max(done));
     jobs::advance(tx, &scope, &job)?;
     Ok(Step::Moved)
-}
-
-/// What the newest patterns say of a text that is stored already: it may be hidden, it is never refused.
-fn rejudged(app: &App, memory: &Memory) -> Memory {
-    let flags = judge::flags(memory);
-    let hidden = flags.iter().any(|flag| app.settings.memory.quarantine_on.contains(flag));
-    let trust = if hidden { types::memory::Trust::Quarantined } else { memory.trust };
-    Memory { flags, flags_version: scan::VERSION, trust, ..memory.clone() }
 }

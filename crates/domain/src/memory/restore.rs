@@ -7,12 +7,12 @@ use serde::Deserialize;
 use store::{Scope, Tx, Verdict, memories};
 use types::{
     MemoryId, Timestamp,
-    memory::{Change, Memory},
+    memory::{Change, Memory, Right},
 };
 
 use super::delete::RESTORABLE_SECS;
 use crate::{
-    App, Call, Code, Error, Result,
+    Call, Code, Error, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
 };
@@ -48,8 +48,12 @@ impl Operation for Restore {
         let app = Arc::clone(&call.app);
         call.write(move |change| {
             let deleted = restorable(change, &scope, &who, which.id, now)?;
-            let memory = restore(&app, change, &scope, (&deleted, Change::Restored), now)?;
-            Ok(Verdict::Done(memory))
+            let one = memories::counts::Count { rows: 1, bytes: super::bytes(&deleted) };
+            super::quota::room(&app, change, &scope, (deleted.owner, one), now)?;
+            let memory = restore(change, &scope, (&deleted, Change::Restored), now)?;
+            // Whoever brings back what is somebody else's need not be one of its readers.
+            let is_seen = memories::may(change, &scope, &memory, Right::Read, now)?;
+            Ok(Verdict::Done(super::review::redacted(memory, is_seen)))
         })
         .await
         .map(Json)
@@ -77,7 +81,6 @@ fn restorable(tx: &Tx<'_>, scope: &Scope, who: &Known, id: MemoryId, now: Timest
 
 /// Makes a deleted memory live again, whoever holds its key by now permitting.
 pub(super) fn restore(
-    app: &App,
     change: &mut crate::Change<'_, '_>,
     scope: &Scope,
     (deleted, how): (&Memory, Change),
@@ -87,8 +90,6 @@ pub(super) fn restore(
     if let Some(key) = &memory.key {
         super::free_key(change, scope, (memory.owner, key), now)?;
     }
-    let one = memories::counts::Count { rows: 1, bytes: super::bytes(&memory) };
-    super::quota::room(app, change, scope, (memory.owner, one), now)?;
-    super::store_changed(app, change, scope, (deleted, &memory), (how, "memory.restored", None))?;
+    super::store_unbounded(change, scope, (deleted, &memory), (how, "memory.restored", None))?;
     Ok(memory)
 }

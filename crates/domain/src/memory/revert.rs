@@ -12,7 +12,7 @@ use types::{
 
 use super::{fields, judge};
 use crate::{
-    App, Call, Error, Result,
+    Call, Error, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
 };
@@ -48,19 +48,6 @@ pub(super) fn reverted(present: &Memory, earlier: &Memory, now: Timestamp) -> Me
     }
 }
 
-/// Judges a reverted text, with the trust it begins with, and stores it.
-pub(super) fn store(
-    app: &App,
-    change: &mut crate::Change<'_, '_>,
-    scope: &store::Scope,
-    (old, memory): (&Memory, &mut Memory),
-    (start, how): (types::memory::Trust, Change),
-) -> Result<()> {
-    judge::judge(app, memory, start)?;
-    let terms = super::terms(memory);
-    super::store_changed(app, change, scope, (old, memory), (how, "memory.updated", Some(&terms)))
-}
-
 impl Operation for Revert {
     const SPEC: Spec = Spec {
         id: "memory.revert",
@@ -89,7 +76,11 @@ impl Operation for Revert {
             let mut memory = reverted(&old, &earlier.memory, now);
             let claimed = fields::claims(&earlier.memory.provenance);
             memory.provenance = fields::provenance(&who, now, memory.project.clone(), claimed);
-            store(&app, change, &scope, (&old, &mut memory), (judge::start(&who), Change::Reverted))?;
+            let start = judge::restart(&who, &[&old, &earlier.memory], &memory);
+            judge::judge(&app, &mut memory, start)?;
+            let terms = super::terms(&memory);
+            let how = (Change::Reverted, "memory.updated", Some(&*terms));
+            super::store_changed(&app, change, &scope, (&old, &memory), how)?;
             Ok(Verdict::Done(memory))
         })
         .await

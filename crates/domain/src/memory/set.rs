@@ -172,7 +172,8 @@ impl Operation for Set {
                 return Err(super::key_exists(key));
             }
             super::check_version(&old, expected)?;
-            let memory = replacing(&new, &old);
+            let mut memory = replacing(&new, &old);
+            memory.trust = memory.trust.min(super::judge::restart(&who, &[&old], &memory));
             if memory.access != old.access || memory.team_id != old.team_id {
                 super::fields::may_give(change, &scope, &who, &memory)?;
             }

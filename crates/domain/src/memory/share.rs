@@ -72,9 +72,6 @@ impl Sharing {
             if !seen.insert(offered.grantee) {
                 checks.fail(field("grantee"), "is named twice");
             }
-            if offered.grantee == owner.into() {
-                checks.fail(field("grantee"), "is the owner");
-            }
             if offered.expires_at.is_some() && offered.expires_in.is_some() {
                 checks.fail(field("expires_in"), "give `expires_at` or `expires_in`, not both");
             }
@@ -132,7 +129,10 @@ impl Operation for Share {
             if memory.trust == Trust::Quarantined {
                 return Err(super::quarantined(memory.id));
             }
-            for grant in &offered {
+            for (n, grant) in offered.iter().enumerate() {
+                if grant.grantee == memory.owner.into() {
+                    return Err(Error::invalid(format!("grants[{n}].grantee"), "is the owner"));
+                }
                 if !memories::grants::is_known(change, &scope, grant.grantee)? {
                     return Err(Error::new(Code::GranteeNotFound, format!("there is no grantee {}", grant.grantee))
                         .hint("`list_agents` and `list_teams` show who there is"));

@@ -1,6 +1,6 @@
 //! `memory.undo`
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use types::{
     memory::{Change, Memory, Trust, Version},
 };
 
-use super::{restore, revert};
+use super::{judge, restore, revert};
 use crate::{
     App, Call, Result,
     access::{Known, Permission},
@@ -23,6 +23,7 @@ use crate::{
 };
 
 const MOST: u32 = 10_000;
+const CHANGED_LATER: &str = "somebody else changed it later";
 
 /// Undoes what one principal did to memories in a span of time.
 pub struct Undo;
@@ -95,17 +96,17 @@ fn plan(deeds: Deeds, row: &Memory, versions: &[Version]) -> Plan {
     let Some(present) = versions.first() else { return Plan::Nothing };
     if row.owner == deeds.principal && deeds.include(deeds.principal, row.created_at) {
         let is_hidden = row.deleted_at.is_some() || row.trust == Trust::Quarantined;
-        return if is_hidden { Plan::Nothing } else { Plan::Quarantine };
+        return match (is_hidden, present.by == deeds.principal) {
+            (true, _) => Plan::Nothing,
+            (false, true) => Plan::Quarantine,
+            (false, false) => Plan::Leave(CHANGED_LATER),
+        };
     }
     if !versions.iter().any(|version| deeds.include(version.by, version.at)) {
         return Plan::Nothing;
     }
     if !deeds.include(present.by, present.at) {
-        return if present.change == Change::Undone {
-            Plan::Nothing
-        } else {
-            Plan::Leave("somebody else changed it later")
-        };
+        return if present.change == Change::Undone { Plan::Nothing } else { Plan::Leave(CHANGED_LATER) };
     }
     // What was changed before it was deleted is taken back too.
     let changed =
@@ -132,7 +133,7 @@ fn as_before(present: &Memory, earlier: &Memory, now: Timestamp) -> Memory {
     }
 }
 
-/// Carries a plan out.
+/// Carries a plan out. What comes back was within the owner's quota once, and was stored: neither is asked again.
 fn undo(
     app: &App,
     change: &mut crate::Change<'_, '_>,
@@ -144,9 +145,9 @@ fn undo(
         Plan::Quarantine => {
             let memory = Memory { trust: Trust::Quarantined, ..super::next(row, now) };
             let how = (Change::Undone, "memory.reviewed", None);
-            return super::store_changed(app, change, scope, (row, &memory), how);
+            return super::store_unbounded(change, scope, (row, &memory), how);
         }
-        Plan::Restore(None) => return restore::restore(app, change, scope, (row, Change::Undone), now).map(drop),
+        Plan::Restore(None) => return restore::restore(change, scope, (row, Change::Undone), now).map(drop),
         Plan::Restore(Some(earlier)) | Plan::Revert(earlier) => earlier,
         Plan::Leave(_) | Plan::Nothing => return Ok(()),
     };
@@ -154,7 +155,9 @@ fn undo(
     if let Some(key) = &memory.key {
         super::free_key(change, scope, (memory.owner, key), now)?;
     }
-    revert::store(app, change, scope, (row, &mut memory), (earlier.trust, Change::Undone))
+    judge::judge_stored(app, &mut memory, earlier.trust);
+    let terms = super::terms(&memory);
+    super::store_unbounded(change, scope, (row, &memory), (Change::Undone, "memory.updated", Some(&terms)))
 }
 
 impl Undone {
@@ -169,8 +172,14 @@ impl Undone {
     }
 }
 
-/// A key that somebody else has taken since makes a row a conflict; the dry run sees that too.
-fn checked(change: &crate::Change<'_, '_>, scope: &Scope, row: &Memory, plan: Plan, now: Timestamp) -> Result<Plan> {
+/// A key that another row has taken since, or takes in this call, makes a row a conflict; the dry run sees that too.
+fn checked(
+    change: &crate::Change<'_, '_>,
+    scope: &Scope,
+    (row, plan): (&Memory, Plan),
+    taken: &mut HashSet<(PrincipalId, String)>,
+    now: Timestamp,
+) -> Result<Plan> {
     let key = match &plan {
         Plan::Restore(None) => &row.key,
         Plan::Restore(Some(earlier)) | Plan::Revert(earlier) => &earlier.key,
@@ -178,7 +187,8 @@ fn checked(change: &crate::Change<'_, '_>, scope: &Scope, row: &Memory, plan: Pl
     };
     let Some(key) = key else { return Ok(plan) };
     let holder = store::memories::holder(change, scope, (row.owner, key), now)?;
-    Ok(if holder.is_some_and(|id| id != row.id) { Plan::Leave("another memory has its key now") } else { plan })
+    let is_taken = holder.is_some_and(|id| id != row.id) || !taken.insert((row.owner, key.clone()));
+    Ok(if is_taken { Plan::Leave("another memory has its key now") } else { plan })
 }
 
 impl Operation for Undo {
@@ -216,13 +226,13 @@ impl Operation for Undo {
         call.write(move |change| {
             let after = after.as_deref().unwrap_or_default();
             let ids = undo::touched(change, &scope, deeds, (after, rows))?;
-            let mut undone = Undone { dry_run, ..Undone::default() };
+            let (mut undone, mut taken) = (Undone { dry_run, ..Undone::default() }, HashSet::new());
             for id in ids.iter().take(most) {
                 let Some((row, versions)) = undo::history(change, &scope, *id)? else { continue };
                 if row.expires_at.is_some_and(|end| end <= now) {
                     continue;
                 }
-                let plan = checked(change, &scope, &row, plan(deeds, &row, &versions), now)?;
+                let plan = checked(change, &scope, (&row, plan(deeds, &row, &versions)), &mut taken, now)?;
                 undone.add(*id, &plan);
                 if !dry_run {
                     undo(&app, change, &scope, (&row, plan), now)?;

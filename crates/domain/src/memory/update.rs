@@ -194,7 +194,8 @@ impl Operation for Update {
                 // Whoever changes the text answers for it.
                 let claimed = fields::claims(&memory.provenance);
                 memory.provenance = fields::provenance(&who, now, memory.project.clone(), claimed);
-                super::judge::judge(&app, &mut memory, super::judge::start(&who))?;
+                let start = super::judge::restart(&who, &[&old], &memory);
+                super::judge::judge(&app, &mut memory, start)?;
             } else if changes.changes_text() {
                 super::judge::judge(&app, &mut memory, old.trust)?;
                 // What a reviewer decided of these flags stands; only a new one can hide the memory again.

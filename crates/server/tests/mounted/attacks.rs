@@ -5,6 +5,7 @@ mod bodies;
 pub(crate) mod hall;
 mod http;
 mod limits;
+mod memories;
 mod queries;
 mod secrets;
 mod tools;

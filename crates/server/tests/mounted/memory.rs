@@ -1,3 +1,17 @@
+//! Memories: what agents know and share.
+
+mod access;
+mod bits;
+mod consolidate;
+mod input;
+pub(crate) mod kit;
+mod lifecycle;
+mod recall_text;
+mod stats;
+mod trust;
+mod undo;
+mod versions;
+
 use serde_json::{Value, json};
 use testkit::{Agent, Answer, TestApp};
 

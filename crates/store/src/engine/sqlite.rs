@@ -85,6 +85,8 @@ fn open_for_writing(path: &Path) -> Result<Connection> {
     // In pages: 16 MiB between checkpoints; a log that a long read made longer is cut afterwards.
     set(&connection, "wal_autocheckpoint", 4_096)?;
     set(&connection, "journal_size_limit", 64 << 20)?;
+    // What is removed is overwritten: a purged text must not be left in free space of the file.
+    set(&connection, "secure_delete", true)?;
     Ok(connection)
 }
 

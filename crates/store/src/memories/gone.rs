@@ -63,6 +63,12 @@ pub fn free_expired_key(
     Ok(Some(expired.id))
 }
 
+/// Leaves a tombstone, so that who restores the row learns that it is too late.
+fn bury(tx: &Tx<'_>, workspace: WorkspaceId, memory: &Memory, deleted_at: Timestamp) -> Result<()> {
+    let stone = args![memory.id.to_string(), workspace.to_string(), memory.owner.to_string(), deleted_at.micros()];
+    tx.change(BURY, stone).map(drop)
+}
+
 /// Removes at most `limit` rows whose time is over; which, and where they were.
 ///
 /// # Errors
@@ -70,6 +76,9 @@ pub fn free_expired_key(
 pub fn sweep_expired(tx: &Tx<'_>, _: Everything, now: Timestamp, limit: i64) -> Result<Vec<(WorkspaceId, MemoryId)>> {
     let mut gone = Vec::new();
     for (workspace, memory) in tx.rows(EXPIRED, args![now.micros(), limit], placed)? {
+        if let Some(deleted_at) = memory.deleted_at {
+            bury(tx, workspace, &memory, deleted_at)?;
+        }
         remove(tx, workspace, &memory)?;
         gone.push((workspace, memory.id));
     }
@@ -83,9 +92,7 @@ pub fn sweep_expired(tx: &Tx<'_>, _: Everything, now: Timestamp, limit: i64) -> 
 pub fn sweep_deleted(tx: &Tx<'_>, _: Everything, before: Timestamp, limit: i64) -> Result<usize> {
     let rows = tx.rows(LONG_DELETED, args![before.micros(), limit], placed)?;
     for (workspace, memory) in &rows {
-        let deleted_at = memory.deleted_at.unwrap_or(before).micros();
-        let stone = args![memory.id.to_string(), workspace.to_string(), memory.owner.to_string(), deleted_at];
-        tx.change(BURY, stone)?;
+        bury(tx, *workspace, memory, memory.deleted_at.unwrap_or(before))?;
         remove(tx, *workspace, memory)?;
     }
     Ok(rows.len())

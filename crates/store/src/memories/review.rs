@@ -2,7 +2,7 @@
 
 use types::{
     MemoryId, PrincipalId, Timestamp,
-    memory::{Flag, Memory, Trust},
+    memory::{Access, Flag, Memory, Trust},
 };
 
 use super::{read, size};
@@ -35,10 +35,10 @@ const QUARANTINED: &str = selected!(looked_for!(" AND trust = 'quarantined'"));
 const FLAGGED: &str = selected!(looked_for!(" AND flags <> '[]'"));
 const STALE_OWN: &str = "SELECT id FROM memories WHERE workspace_id = $1 AND owner = $2 AND deleted_at IS NULL \
      AND (expires_at IS NULL OR expires_at > $3) AND updated_at < $4 AND importance < $5 \
-     ORDER BY updated_at, id LIMIT $6";
+     AND (CAST($6 AS TEXT) IS NULL OR access <> $6) ORDER BY updated_at, id LIMIT $7";
 const STALE: &str = "SELECT id FROM memories WHERE workspace_id = $1 AND CAST($2 AS TEXT) IS NOT NULL \
      AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > $3) AND updated_at < $4 AND importance < $5 \
-     ORDER BY updated_at, id LIMIT $6";
+     AND (CAST($6 AS TEXT) IS NULL OR access <> $6) ORDER BY updated_at, id LIMIT $7";
 const OUTDATED: &str = selected!("WHERE workspace_id = $1 AND deleted_at IS NULL AND id > $2 ORDER BY id LIMIT $3");
 
 /// What a review is narrowed to.
@@ -99,6 +99,8 @@ pub struct Stale {
     pub before: Timestamp,
     /// Of less importance than.
     pub importance: f64,
+    /// Leave out rows of this access.
+    pub spared: Option<Access>,
 }
 
 /// At most `limit` stale rows, longest unchanged first.
@@ -113,6 +115,7 @@ pub fn stale(tx: &Tx<'_>, scope: &Scope, stale: Stale, limit: i64, now: Timestam
         now.micros(),
         stale.before.micros(),
         stale.importance,
+        stale.spared.map(Access::as_str),
         limit,
     ];
     tx.rows(statement, args, |row| parsed(row.text_ref(0)?))

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Announcement, Error, Result,
-    tx::{Access, Tx},
+    tx::{Access, Aftermath, Tx},
 };
 
 pub(super) struct Writer {
@@ -31,8 +31,8 @@ pub(super) struct Writer {
 
 /// How a group ended.
 enum Ended {
-    /// Durable, with these announcements.
-    Committed(Vec<Announcement>),
+    /// Durable; this is left to do.
+    Committed(Aftermath),
     /// Nothing is kept; everybody gets this answer.
     Failed(Error),
     /// Nothing is kept; each job is to be tried alone.
@@ -61,9 +61,9 @@ impl Writer {
             return;
         }
         let fault = match self.together(&mut jobs) {
-            Ended::Committed(announcements) => {
+            Ended::Committed(aftermath) => {
                 self.shared.counters.committed(jobs.len());
-                self.observe(&announcements);
+                self.settle(&aftermath);
                 None
             }
             Ended::Failed(error) => Some(error),
@@ -85,14 +85,14 @@ impl Writer {
         if let Err(error) = self.begin() {
             return Ended::Failed(error);
         }
-        let mut announcements = Vec::new();
+        let mut aftermath = Aftermath::default();
         for job in jobs {
-            if self.in_savepoint(&mut **job, &mut announcements).is_none() {
+            if self.in_savepoint(&mut **job, &mut aftermath).is_none() {
                 return Ended::Lost;
             }
         }
         match control(&self.connection, "COMMIT") {
-            Ok(()) => Ended::Committed(announcements),
+            Ok(()) => Ended::Committed(aftermath),
             Err(error) => {
                 abandon(&self.connection);
                 // A deferred constraint is the fault of one job, not of the group.
@@ -105,7 +105,7 @@ impl Writer {
     }
 
     /// One job in a savepoint of the open transaction; `None` if the transaction is gone or cannot be trusted.
-    fn in_savepoint(&self, job: &mut dyn Job, announcements: &mut Vec<Announcement>) -> Option<()> {
+    fn in_savepoint(&self, job: &mut dyn Job, aftermath: &mut Aftermath) -> Option<()> {
         control(&self.connection, "SAVEPOINT job").ok()?;
         let mut tx = Tx::new(&self.connection, Access::Write);
         let end = job.run(&mut tx);
@@ -114,7 +114,7 @@ impl Writer {
             return None;
         }
         match end {
-            End::Keep => announcements.append(&mut tx.into_announcements()),
+            End::Keep => aftermath.add(tx.into_aftermath()),
             End::Undo => control(&self.connection, "ROLLBACK TO job").ok()?,
         }
         control(&self.connection, "RELEASE job").ok()
@@ -133,7 +133,7 @@ impl Writer {
     fn alone_begun(&self, job: &mut dyn Job) -> Result<()> {
         let mut tx = Tx::new(&self.connection, Access::Write);
         let end = job.run(&mut tx);
-        let announcements = tx.into_announcements();
+        let aftermath = tx.into_aftermath();
         match end {
             End::Undo => abandon(&self.connection),
             End::Keep if self.connection.is_autocommit() => {
@@ -145,10 +145,28 @@ impl Writer {
                     Error::sqlite("commit", error)
                 })?;
                 self.shared.counters.committed(1);
-                self.observe(&announcements);
+                self.settle(&aftermath);
             }
         }
         Ok(())
+    }
+
+    /// Does what is left to do of what is durable now, before the writers are answered.
+    fn settle(&self, aftermath: &Aftermath) {
+        self.observe(&aftermath.announcements);
+        if aftermath.scrub {
+            match self.empty_log() {
+                Ok(true) => {}
+                Ok(false) => tracing::warn!("a reader keeps the log from being emptied; a later checkpoint does it"),
+                Err(error) => tracing::warn!(error = %error, "the log was not emptied; a later checkpoint does it"),
+            }
+        }
+    }
+
+    /// Moves the log into the database and cuts it; false when a reader is in the way.
+    fn empty_log(&self) -> Result<bool> {
+        let moved = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        Ok(moved.map_err(|error| Error::sqlite("move the log into the database", error))? == 0)
     }
 
     fn begin(&self) -> Result<()> {
@@ -174,10 +192,9 @@ impl Writer {
     }
 
     fn finish(self) -> Result<()> {
-        let moved = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-        let busy = moved.map_err(|error| Error::sqlite("move the log into the database", error))?;
+        let is_empty = self.empty_log()?;
         self.connection.close().map_err(|(_, error)| Error::sqlite("close the database", error))?;
-        if busy != 0 {
+        if !is_empty {
             return Err(Error::unavailable("move the log into the database"));
         }
         Ok(())
