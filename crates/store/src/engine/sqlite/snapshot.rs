@@ -10,8 +10,15 @@ use rusqlite::{
 use super::{super::snapshot::Snapshot, abandon, control, open_for_reading};
 use crate::{Error, Result, lock};
 
-/// Copies the database in `directory` to a new file.
+/// How far behind the threads that answer callers a copy stands in line for the processor.
+const PATIENCE: i32 = 10;
+
+/// Copies the database in `directory` to a new file. To be called on a thread of its own, whose priority it lowers.
 pub(in crate::engine) fn snapshot(directory: &Path, target: &Path) -> Result<Snapshot> {
+    // Elsewhere than on Linux this is the whole process's, which must not wait. A refusal only makes writers slower.
+    if cfg!(target_os = "linux") {
+        let _ = rustix::process::nice(PATIENCE);
+    }
     let folder = target.parent().ok_or(Error::internal("a copy of the database has no directory"))?;
     lock::private_directory(folder)?;
     let file = OpenOptions::new()
