@@ -32,18 +32,19 @@ pub(super) fn restart(who: &Known, before: &[&Memory], new: &Memory) -> Trust {
 /// `secret_detected`, naming the field, the pattern and its offset, never the text.
 pub(super) fn judge(app: &App, memory: &mut Memory, start: Trust) -> Result<()> {
     let report = report(memory, true)?;
-    decide(app, memory, report.flags(), start);
+    decide(app, memory, report.flags(), (start, &[]));
     Ok(())
 }
 
-/// The same of a text that was stored before: it may be hidden, it is never refused.
-pub(super) fn judge_stored(app: &App, memory: &mut Memory, start: Trust) {
+/// The same of a text that was stored before with this trust and these flags: a new flag may hide it, what a reviewer
+/// decided of the old ones stands, and it is never refused.
+pub(super) fn judge_stored(app: &App, memory: &mut Memory, (trust, known): (Trust, &[Flag])) {
     let flags = report(memory, false).map(|report| report.flags()).unwrap_or_default();
-    decide(app, memory, flags, start);
+    decide(app, memory, flags, (trust, known));
 }
 
-fn decide(app: &App, memory: &mut Memory, flags: Vec<Flag>, start: Trust) {
-    let hidden = flags.iter().any(|flag| app.settings.memory.quarantine_on.contains(flag));
+fn decide(app: &App, memory: &mut Memory, flags: Vec<Flag>, (start, known): (Trust, &[Flag])) {
+    let hidden = flags.iter().any(|flag| app.settings.memory.quarantine_on.contains(flag) && !known.contains(flag));
     memory.flags = flags;
     memory.flags_version = scan::VERSION;
     memory.trust = if hidden { Trust::Quarantined } else { start };

@@ -164,7 +164,7 @@ fn batch(app: &App, tx: &store::Tx<'_>, now: Timestamp) -> Result<Step> {
         memories::searchable::keep_terms(tx, &scope, memory.id, &super::terms(memory))?;
         if memory.flags_version < scan::VERSION {
             let mut judged = memory.clone();
-            judge::judge_stored(app, &mut judged, memory.trust);
+            judge::judge_stored(app, &mut judged, (memory.trust, &memory.flags));
             memories::rejudge(tx, &scope, (memory, &judged))?;
         }
     }

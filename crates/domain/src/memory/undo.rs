@@ -155,7 +155,7 @@ fn undo(
     if let Some(key) = &memory.key {
         super::free_key(change, scope, (memory.owner, key), now)?;
     }
-    judge::judge_stored(app, &mut memory, earlier.trust);
+    judge::judge_stored(app, &mut memory, (earlier.trust, &earlier.flags));
     let terms = super::terms(&memory);
     super::store_unbounded(change, scope, (row, &memory), (Change::Undone, "memory.updated", Some(&terms)))
 }

@@ -229,3 +229,30 @@ async fn a_full_quota_does_not_stand_in_the_way_of_the_others() {
     assert_eq!(s.content(&id).await, "twelve bytes");
     assert_eq!(fetch(&s.app, &s.x, &planted).await.json()["trust"], "quarantined");
 }
+
+#[tokio::test]
+async fn what_a_reviewer_released_comes_back_released() {
+    let s = scene().await;
+    let id = note(&s.app, &s.alice, "a\u{E0041}b toucan").await;
+    review(&s.app, &id, "release").await;
+    share(&s.app, &s.alice, &id, &s.x.id, "delete").await;
+    s.begin();
+    update(&s.app, &s.x, &id, json!({"content": "bad"})).await;
+    assert_eq!(s.undone().await, (0, 1, 0, 0));
+    let row = fetch(&s.app, &s.alice, &id).await.json();
+    assert_eq!((&row["content"], &row["trust"]), (&json!("a\u{E0041}b toucan"), &json!("unreviewed")));
+    assert_eq!(found(&s.app, &s.x, "toucan").await, [id]);
+}
+
+#[tokio::test]
+async fn what_others_changed_since_is_theirs_to_judge() {
+    let s = scene().await;
+    s.begin();
+    let (released, mended) = (note(&s.app, &s.x, "one").await, note(&s.app, &s.x, "two").await);
+    share(&s.app, &s.x, &mended, &s.alice.id, "write").await;
+    update(&s.app, &s.alice, &mended, json!({"content": "mended"})).await;
+    assert_eq!(s.undone().await, (1, 0, 0, 1));
+    review(&s.app, &released, "release").await;
+    assert_eq!(s.undo(false).await, (0, 0, 0, 2), "a repeat does not hide again what a reviewer released");
+    assert_eq!(fetch(&s.app, &s.x, &released).await.json()["trust"], "unreviewed");
+}
