@@ -22,6 +22,34 @@ pub fn sha256_of(bytes: &[u8]) -> Digest {
     to_array(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
+/// A plain SHA-256 of bytes that come in pieces.
+pub struct Pieces(digest::Context);
+
+impl Pieces {
+    /// Of nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// With these bytes after those before.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all of them.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        to_array(self.0.finish().as_ref())
+    }
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Equality that takes the same time wherever the first difference is.
 #[must_use]
 pub fn equal(left: &[u8], right: &[u8]) -> bool {
@@ -53,6 +81,14 @@ mod tests {
     #[test]
     fn the_plain_digest_is_the_standards() {
         assert_eq!(hex(&sha256_of(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn pieces_are_one_text() {
+        let mut pieces = Pieces::new();
+        pieces.add(b"a");
+        pieces.add(b"bc");
+        assert_eq!(pieces.finish(), sha256_of(b"abc"));
     }
 
     #[test]

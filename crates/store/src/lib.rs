@@ -17,6 +17,7 @@ pub mod keys;
 mod lock;
 pub mod memories;
 mod migrate;
+pub mod origins;
 pub mod outbox;
 pub mod replays;
 mod row;
