@@ -3,7 +3,7 @@
 use crate::{
     agents, audit, auth, keys, memory,
     operation::{Entry, entry},
-    ops, teams, workspaces,
+    ops, teams, transfer, workspaces,
 };
 
 /// Every operation, sorted by id.
@@ -16,7 +16,11 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<audit::list::List>(),
     entry::<audit::verify::Verify>(),
     entry::<auth::whoami::Whoami>(),
+    entry::<transfer::export::Export>(),
     entry::<ops::health::Health>(),
+    entry::<transfer::cancel::Cancel>(),
+    entry::<transfer::get::Get>(),
+    entry::<transfer::import::Import>(),
     entry::<keys::create::Create>(),
     entry::<keys::get::Get>(),
     entry::<keys::list::List>(),
