@@ -17,6 +17,8 @@ mod audit;
 mod call;
 mod config;
 mod explain;
+mod export;
+mod import;
 mod init;
 mod key;
 mod memory;
@@ -48,6 +50,8 @@ pub(crate) fn run(environment: &Environment, cli: Cli) -> Result<()> {
         Command::Team(team) => team::run(&context, team),
         Command::Key(key) => key::run(&context, key),
         Command::Workspace(workspace) => workspace::run(&context, workspace),
+        Command::Import(import) => import::run(&context, import),
+        Command::Export(export) => export::run(&context, &export),
         Command::Audit(audit) => audit::run(&context, audit),
         Command::Explain { code } => explain::run(&context, code.as_deref()),
         Command::Config { verb } => config::run(&context, &verb),
