@@ -16,3 +16,4 @@ mod memory;
 mod recall;
 mod streams;
 mod teams;
+mod transfer;
