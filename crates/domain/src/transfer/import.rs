@@ -226,7 +226,7 @@ impl Run {
         if let Some(owner) = landing.owner
             && !imported::is_principal(change, &landing.scope, owner)?
         {
-            return Err(Error::new(Code::UnknownPrincipal, format!("there is no principal {owner} here"))
+            return Err(Error::new(Code::UnknownPrincipal, "there is no such owner in this workspace")
                 .hint("`list_agents` shows the agents"));
         }
         let mut open = self.job(change)?;

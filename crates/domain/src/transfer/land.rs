@@ -156,8 +156,8 @@ impl Landing {
             ..arriving.memory.clone()
         };
         self.audience(change, &mut new, &arriving.granted)?;
-        let is_wider = new.access > old.access || (new.access == Access::Team && new.team_id != old.team_id);
-        if self.access.is_none() && is_wider {
+        let is_another_team = (new.access, old.access) == (Access::Team, Access::Team) && new.team_id != old.team_id;
+        if self.access.is_none() && (new.access > old.access || is_another_team) {
             (new.access, new.team_id) = (old.access, old.team_id);
         }
         imported::replace(&self.app, change, (&self.scope, &self.who), (old, &new, &arriving.terms), self.now)?;

@@ -6,3 +6,4 @@ mod commands;
 mod first_run;
 mod refusals;
 mod serving;
+mod transfer;

@@ -322,6 +322,13 @@ async fn import_never_widens_visibility() {
     );
     assert_eq!(counts(&imported(&app, "guildhall", &again, json!({"on_conflict": "update"})).await), [0, 1, 0, 0, 0]);
     assert_eq!(get(&app, &bob, "mem_01JCA4X4E80000000000000001").await.status, 404);
+    // One that narrows, narrows.
+    let open = "mem_01JCA4X4E80000000000000009";
+    assert_eq!(get(&app, &bob, open).await.status, 200);
+    let narrowed = changed(&line, json!({"id": open, "owner": alice.id, "access": "private", "content": "now hers"}));
+    let job = imported(&app, "guildhall", &narrowed, json!({"on_conflict": "update"})).await;
+    assert_eq!(counts(&job), [0, 1, 0, 0, 0]);
+    assert_eq!(get(&app, &bob, open).await.status, 404);
 }
 
 // contract: places §13 import_never_brings_credentials
@@ -349,7 +356,7 @@ async fn import_never_brings_credentials() {
     let mut second = theirs;
     second["id"] = json!("mem_01JCA4X4E80000000000000778");
     imported(&app, "guildhall", &changed(&line, second), json!({})).await;
-    let agents = app.as_operator("default", "agent.list", &json!({"agent_type": "imported"})).await.json();
+    let agents = app.as_operator("default", "agent.list", &json!({"type": "imported"})).await.json();
     let agents = agents["items"].as_array().unwrap();
     assert_eq!(agents.len(), 2, "eve and the other alice: {agents:?}");
     for agent in agents {
