@@ -106,6 +106,42 @@ impl Call<Known> {
             })
             .await
     }
+
+    /// Runs a change to its end and takes all of it back: the answer is the one that [`write`](Self::write) would give,
+    /// and nothing is kept, no audit row and no answer for repeats either.
+    ///
+    /// # Errors
+    /// Those of the closure and of the store.
+    pub async fn rehearse<T: Send + 'static>(
+        &self,
+        f: impl Fn(&mut Change<'_, '_>) -> Result<Verdict<T, Error>> + Send + 'static,
+    ) -> Result<T> {
+        let workspace = self.scope().workspace();
+        let ended = self.app.store.write(move |tx| {
+            let ended = match f(&mut Change::open(tx, workspace)) {
+                Ok(Verdict::Done(answer)) => Rehearsed::Answered(answer),
+                Ok(Verdict::Refused(error)) | Err(error) => Rehearsed::Failed(error),
+            };
+            Err::<Verdict<std::convert::Infallible, _>, _>(ended)
+        });
+        match ended.await {
+            Ok(never) => match never {},
+            Err(Rehearsed::Answered(answer)) => Ok(answer),
+            Err(Rehearsed::Failed(error)) => Err(error),
+        }
+    }
+}
+
+/// How a rehearsal ends: always with an error, so that its transaction is rolled back.
+enum Rehearsed<T> {
+    Answered(T),
+    Failed(Error),
+}
+
+impl<T> From<store::Error> for Rehearsed<T> {
+    fn from(error: store::Error) -> Self {
+        Self::Failed(Error::from(error))
+    }
 }
 
 /// An open change: the transaction, and what it will leave in the ledgers.

@@ -3,7 +3,7 @@
 use crate::{
     agents, audit, auth, backups, keys, memory,
     operation::{Entry, entry},
-    ops, teams, workspaces,
+    ops, teams, transfer, workspaces,
 };
 
 /// Every operation, sorted by id.
@@ -17,7 +17,11 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<audit::verify::Verify>(),
     entry::<auth::whoami::Whoami>(),
     entry::<backups::snapshot::Snapshot>(),
+    entry::<transfer::export::Export>(),
     entry::<ops::health::Health>(),
+    entry::<transfer::cancel::Cancel>(),
+    entry::<transfer::get::Get>(),
+    entry::<transfer::import::Import>(),
     entry::<keys::create::Create>(),
     entry::<keys::get::Get>(),
     entry::<keys::list::List>(),

@@ -64,6 +64,7 @@ codes! {
     CredentialInUrl = "credential_in_url", 400, 2, "a credential came as a query parameter";
     InvalidCursor = "invalid_cursor", 400, 2, "the cursor is altered, foreign or not ours";
     NameNotAllowed = "name_not_allowed", 400, 2, "the name is reserved or unsafe";
+    SourceUnrecognised = "source_unrecognised", 400, 2, "the import source or its schema version is unknown";
     GranteeNotFound = "grantee_not_found", 400, 2, "the grantee is unknown, or invisible to the caller";
     Unauthenticated = "unauthenticated", 401, 6, "no valid credential";
     PermissionDenied = "permission_denied", 403, 6, "the permission is missing";
@@ -79,6 +80,7 @@ codes! {
     KeyExists = "key_exists", 409, 3, "a live memory has this key";
     QuotaExceeded = "quota_exceeded", 409, 6, "a quota of stored rows or sizes is full";
     Quarantined = "quarantined", 409, 6, "a quarantined memory cannot be shared or consolidated";
+    BadTransition = "bad_transition", 409, 1, "not possible from this state";
     RestoreExpired = "restore_expired", 410, 5, "deleted more than 30 days ago";
     TooLarge = "too_large", 413, 2, "over its size limit";
     UnsupportedMediaType = "unsupported_media_type", 415, 2, "wrong content type, or a compressed body";

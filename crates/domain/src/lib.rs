@@ -29,6 +29,7 @@ pub mod reference;
 mod replay;
 mod tally;
 pub mod teams;
+pub mod transfer;
 pub mod workspaces;
 
 pub use access::unauthenticated;

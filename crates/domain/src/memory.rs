@@ -20,6 +20,7 @@ pub mod delete;
 mod fields;
 pub mod get;
 pub mod history;
+pub(crate) mod imported;
 mod judge;
 pub mod list;
 pub mod purge;

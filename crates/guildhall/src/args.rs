@@ -7,11 +7,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 mod backup;
 mod memory;
 mod team;
+mod transfer;
 
 pub(crate) use self::{
     backup::{Backup, BackupVerb, Opener, Restore},
     memory::{Added, Memory, MemoryVerb},
     team::{Team, TeamVerb},
+    transfer::{Access, Export, Format, Import, Source},
 };
 
 /// The hall where a team of AI agents meets: shared memory over MCP and REST, with one gate in front.
@@ -50,6 +52,10 @@ pub(crate) enum Command {
     Key(Key),
     /// Workspaces: tenants that share nothing
     Workspace(Workspace),
+    /// Bring memories in from another system, or from an export; doing it again creates nothing anew
+    Import(Import),
+    /// Write memories to a file or a directory
+    Export(Export),
     /// The audit log
     Audit(Audit),
     /// Encrypted, signed backups of the whole installation

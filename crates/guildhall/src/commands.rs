@@ -19,6 +19,8 @@ mod call;
 mod config;
 mod doctor;
 mod explain;
+mod export;
+mod import;
 mod init;
 mod key;
 mod memory;
@@ -51,6 +53,8 @@ pub(crate) fn run(environment: &Environment, cli: Cli) -> Result<()> {
         Command::Team(team) => team::run(&context, team),
         Command::Key(key) => key::run(&context, key),
         Command::Workspace(workspace) => workspace::run(&context, workspace),
+        Command::Import(import) => import::run(&context, import),
+        Command::Export(export) => export::run(&context, &export),
         Command::Audit(audit) => audit::run(&context, audit),
         Command::Backup(backup) => backup::run(&context, backup.verb),
         Command::Restore(restore) => restore::run(&context, &restore),

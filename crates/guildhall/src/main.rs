@@ -23,6 +23,7 @@ mod proof;
 mod resolve;
 mod secrets;
 mod serving;
+mod transfer;
 mod welcome;
 
 use std::process::ExitCode;

@@ -73,6 +73,13 @@ pub(crate) fn document(text: &str) -> Result<()> {
     write(io::stdout().lock(), &format!("{}{end}", lines(text)))
 }
 
+/// A file's text as it is. On a terminal its steering characters are shown; a pipe or a file gets them unchanged.
+pub(crate) fn file(text: &str) -> Result<()> {
+    use io::IsTerminal as _;
+    let to = io::stdout().lock();
+    if to.is_terminal() { write(to, &lines(text)) } else { write(to, text) }
+}
+
 /// One JSON value on one line.
 pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value).map_err(|error| Failure::internal("cannot write JSON", error))?;

@@ -19,6 +19,7 @@ mod lock;
 pub mod memories;
 mod migrate;
 mod offline;
+pub mod origins;
 pub mod outbox;
 pub mod replays;
 mod row;

@@ -22,7 +22,7 @@ pub struct Get;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
-    /// Give this or `key`.
+    /// Give this or `key`. The id it had where it was imported from serves too.
     id: Option<MemoryId>,
     /// The key it is kept under.
     key: Option<String>,
@@ -67,7 +67,14 @@ impl Operation for Get {
         let (scope, now) = (call.scope(), call.now());
         let found = match (which.id, which.key) {
             (Some(id), None) if which.owner.is_none() => {
-                call.read(move |tx| with_grants(tx, &scope, store::memories::get(tx, &scope, id, now)?)).await?
+                let read = move |tx: &store::Tx<'_>| {
+                    let found = match store::memories::get(tx, &scope, id, now)? {
+                        Some(memory) => Some(memory),
+                        None => super::imported::by_old_id(tx, &scope, id, now)?,
+                    };
+                    with_grants(tx, &scope, found)
+                };
+                call.read(read).await?
             }
             (None, Some(key)) => {
                 let mut checks = Checks::default();

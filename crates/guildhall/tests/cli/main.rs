@@ -10,3 +10,4 @@ mod memory;
 mod refusals;
 mod restore;
 mod serving;
+mod transfer;

@@ -2,6 +2,7 @@
 
 mod access;
 mod bodies;
+mod export;
 pub(crate) mod hall;
 mod http;
 mod limits;

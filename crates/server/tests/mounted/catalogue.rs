@@ -29,7 +29,15 @@ struct World {
     foreign_memory: String,
     team: String,
     foreign_team: String,
+    /// An import that is running.
+    import: String,
+    foreign_import: String,
     count: AtomicU32,
+}
+
+/// A line of the reference MCP memory server's file.
+fn entity(name: &str) -> String {
+    json!({"type": "entity", "name": name, "entityType": "case", "observations": ["seen"]}).to_string()
 }
 
 /// How an operation is called.
@@ -55,7 +63,15 @@ const CASES: &[Case] = &[
     Case { id: "audit.verify", good: |_| json!({}), foreign: None },
     Case { id: "auth.whoami", good: |_| json!({}), foreign: None },
     Case { id: "backup.snapshot", good: |_| json!({}), foreign: None },
+    Case { id: "export.run", good: |_| json!({}), foreign: None },
     Case { id: "health", good: |_| json!({}), foreign: None },
+    Case { id: "import.cancel", good: |w| json!({"id": w.import}), foreign: Some(|w| json!({"id": w.foreign_import})) },
+    Case { id: "import.get", good: |w| json!({"id": w.import}), foreign: Some(|w| json!({"id": w.foreign_import})) },
+    Case {
+        id: "import.run",
+        good: |w| json!({"source": "mcp-memory", "text": entity(&w.fresh("entity"))}),
+        foreign: Some(|w| json!({"source": "mcp-memory", "text": "", "job_id": w.foreign_import})),
+    },
     Case {
         id: "key.create",
         good: |w| json!({"label": "case", "principal": w.spare.id}),
@@ -186,7 +202,7 @@ impl World {
         };
         let (memory, shared, deleted, foreign_memory) =
             (store(&otto).await, store(&otto).await, store(&otto).await, store(&eve).await);
-        let manage = json!({"id": otto.id, "grants": ["memory:manage"]});
+        let manage = json!({"id": otto.id, "grants": ["memory:manage", "import:run"]});
         assert_eq!(app.as_operator("default", "agent.update", &manage).await.status, 200);
         for (method, path, body) in [
             ("PATCH", memory.clone(), json!({"content": "case words, changed"})),
@@ -201,7 +217,28 @@ impl World {
         let count = AtomicU32::new(0);
         let team = team_of(&app, "default", "builders", &spare).await;
         let foreign_team = team_of(&app, "other", "theirs", &eve).await;
-        Self { app, otto, spare, memory, shared, deleted, eve, foreign_memory, team, foreign_team, count }
+        let begin = async |workspace| {
+            let begun = json!({"source": "mcp-memory", "text": entity("begun")});
+            let answer = app.as_operator(workspace, "import.run", &begun).await;
+            assert_eq!(answer.status, 201, "{}", answer.text());
+            answer.json()["id"].as_str().unwrap().to_owned()
+        };
+        let (import, foreign_import) = (begin("default").await, begin("other").await);
+        Self {
+            app,
+            otto,
+            spare,
+            memory,
+            shared,
+            deleted,
+            eve,
+            foreign_memory,
+            team,
+            foreign_team,
+            import,
+            foreign_import,
+            count,
+        }
     }
 
     fn fresh(&self, what: &str) -> String {

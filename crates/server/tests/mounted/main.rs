@@ -17,3 +17,4 @@ mod memory;
 mod recall;
 mod streams;
 mod teams;
+mod transfer;

@@ -236,7 +236,7 @@ async fn attack_a39_members_a_write_does_not_declare_are_refused_by_name() {
     let hall = Hall::open().await;
     let (before, mut tried) = (hall.row().await, 0);
     let ids = Ids { memory: &hall.hers, agent: &hall.bob.id, key: &hall.alice.key_id, team: &hall.team };
-    let manage = json!({"id": hall.otto.id, "grants": ["memory:manage"]});
+    let manage = json!({"id": hall.otto.id, "grants": ["memory:manage", "import:run"]});
     assert_eq!(hall.app.as_operator("default", "agent.update", &manage).await.status, 200);
     for entry in CATALOGUE.iter().filter(|entry| entry.spec.effect != Effect::Read) {
         let is_operators =

@@ -141,6 +141,11 @@ pub(crate) fn sample(entry: &Entry, ids: &Ids<'_>) -> Map<String, Value> {
         "agent.create" => json!({"name": "newcomer"}),
         "agent.get" | "agent.disable" => json!({"id": ids.agent}),
         "agent.update" => json!({"id": ids.agent, "display_name": "renamed"}),
+        "import.cancel" | "import.get" => json!({"id": "job_01JCA4X4E8000000000000000A"}),
+        "import.run" => {
+            let text = r#"{"type":"entity","name":"ledger","entityType":"book","observations":["is cobalt"]}"#;
+            json!({"source": "mcp-memory", "text": text, "dry_run": true})
+        }
         "key.create" => json!({"label": "more", "principal": ids.agent}),
         "key.get" | "key.resume" | "key.revoke" | "key.rotate" => json!({"id": ids.key}),
         "memory.cleanup" => json!({"older_than_days": 1}),
@@ -168,8 +173,8 @@ pub(crate) fn sample(entry: &Entry, ids: &Ids<'_>) -> Map<String, Value> {
         "team.delete" | "team.get" => json!({"id": ids.team}),
         "team.update" => json!({"id": ids.team, "name": "renamed"}),
         "workspace.create" => json!({"slug": "w3"}),
-        "agent.list" | "audit.list" | "audit.verify" | "auth.whoami" | "backup.snapshot" | "health" | "key.list"
-        | "memory.list" | "memory.stats" | "ops.doctor" | "ops.metrics" | "ops.openapi" | "team.list"
+        "agent.list" | "audit.list" | "audit.verify" | "auth.whoami" | "backup.snapshot" | "export.run" | "health"
+        | "key.list" | "memory.list" | "memory.stats" | "ops.doctor" | "ops.metrics" | "ops.openapi" | "team.list"
         | "workspace.list" => json!({}),
         other => panic!("the attacks need a sample input of the new operation {other}"),
     };
