@@ -156,7 +156,7 @@ impl Stage {
         let audience = (*relation == Owner).then(|| json!({"value": 1, "access": access}));
         let keep = update_audience(app, who, id, audience).await;
         let share_of = if *relation == Owner { (200, "") } else { (at('r').0.max(403), "") };
-        let steps: Vec<(&str, &str, &str, Value, (u16, &'static str))> = vec![
+        let steps = [
             ("get", "GET", "/{id}", Value::Null, at('r')),
             ("history", "GET", "/{id}/versions", Value::Null, history_of),
             ("update", "PATCH", "/{id}", json!({"content": "walnut changed"}), at('w')),
