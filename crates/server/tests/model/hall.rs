@@ -1,11 +1,13 @@
 //! The product beside the model: one command is a call through the gate, and its answer is held against the model's.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use testkit::{Agent, TestApp};
 use types::Timestamp;
 
 use crate::{
-    histories::{Audience, Body, Command, Decision, Draft, Expected, Life, Patch},
+    histories::{Audience, Body, Command, Decision, Draft, Expected, Life, OWNER, Patch},
     rules::{Answer, wording},
     world::{Access, Grantee, PEOPLE, Right, State, TEAMS, Trust, World},
 };
@@ -24,6 +26,8 @@ pub(crate) struct Hall<'a> {
     teams: Vec<String>,
     began: i64,
     pub(crate) world: World,
+    /// How often each operation ended how.
+    pub(crate) tally: BTreeMap<String, usize>,
 }
 
 pub(crate) fn access(access: Access) -> &'static str {
@@ -100,7 +104,11 @@ impl<'a> Hall<'a> {
         let began = app.gate.app().now().micros();
         let world = World { now: began, rows: Vec::new(), members: Default::default(), texts: 0 };
         let [place, _] = places;
-        Self { app, place, people, teams, began, world }
+        let mut hall = Self { app, place, people, teams, began, world, tally: BTreeMap::new() };
+        for (person, team) in [(1, 0), (2, 0), (3, 1), (4, 1)] {
+            hall.step(&Command::Join { person, team }).await.unwrap();
+        }
+        hall
     }
 
     pub(crate) async fn ask(&self, who: usize, operation: &str, input: Value) -> Result<Value, String> {
@@ -228,7 +236,7 @@ impl<'a> Hall<'a> {
                 let at = row(*number)?;
                 (*who, "memory.delete", self.at_version(object(id(at)), Some(at), *expected))
             }
-            Command::Restore { who, row: number } => (*who, "memory.restore", id(row(*number)?)),
+            Command::Restore { who, row: number } => (*who, "memory.restore", id(world.pick_deleted(*number)?)),
             Command::Share { who, row: number, to, right: granted, secs } => {
                 let grant = json!({"grantee": self.grantee(*to), "permission": right(*granted), "expires_in": secs});
                 (*who, "memory.share", json!({"id": world.rows[row(*number)?].id, "grants": [grant]}))
@@ -279,8 +287,20 @@ impl<'a> Hall<'a> {
         })
     }
 
+    /// The command with the owner's number where it stands for them.
+    fn addressed(&self, command: &Command) -> Command {
+        let mut command = command.clone();
+        let is_restore = matches!(command, Command::Restore { .. });
+        if let Some((who, row)) = command.doer().filter(|(who, _)| **who == OWNER) {
+            let at = if is_restore { self.world.pick_deleted(row) } else { self.world.pick(row) };
+            *who = at.map_or(0, |at| self.world.rows[at].owner);
+        }
+        command
+    }
+
     /// Carries a command out on both sides and compares what they answer.
     pub(crate) async fn step(&mut self, command: &Command) -> Checked {
+        let command = &self.addressed(command);
         match *command {
             Command::Wait { micros } => {
                 if self.world.now + micros - self.began <= LONGEST_MICROS {
@@ -305,6 +325,8 @@ impl<'a> Hall<'a> {
                 }
             }
         }
+        let ending = product.as_ref().err().map_or("done", String::as_str);
+        *self.tally.entry(format!("{operation} {ending}")).or_default() += 1;
         if *command == Command::Reindex {
             self.sweep().await?;
         }

@@ -211,13 +211,48 @@ pub(crate) struct Step {
     pub(crate) look: Look,
 }
 
+/// Stands for whoever owns the row that a command is about; the first of the people where it is about none.
+pub(crate) const OWNER: usize = PEOPLE;
+
 /// Agents write most; reviewers and keepers now and then; a reader and a stranger try.
 fn who() -> impl Strategy<Value = usize> {
     select(vec![1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 4, 0, 5])
 }
 
+/// Who does something to a row that is there: its owner, as often as all others together.
+fn doer() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(OWNER), who()]
+}
+
+impl Command {
+    /// Who calls, and which row it is about.
+    pub(crate) fn doer(&mut self) -> Option<(&mut usize, usize)> {
+        Some(match self {
+            Self::Update { who, row, .. }
+            | Self::Hammer { who, row, .. }
+            | Self::Delete { who, row, .. }
+            | Self::Restore { who, row }
+            | Self::Share { who, row, .. }
+            | Self::Unshare { who, row, .. }
+            | Self::Revert { who, row, .. }
+            | Self::Review { who, row, .. }
+            | Self::Purge { who, row } => (who, *row),
+            Self::Consolidate { who, rows, .. } => (who, rows.first().copied().unwrap_or_default()),
+            Self::Create { .. }
+            | Self::CreateMany { .. }
+            | Self::Set { .. }
+            | Self::Cleanup { .. }
+            | Self::Undo { .. }
+            | Self::Join { .. }
+            | Self::Leave { .. }
+            | Self::Wait { .. }
+            | Self::Sweep
+            | Self::Reindex => return None,
+        })
+    }
+}
+
 fn row() -> impl Strategy<Value = usize> {
-    // A number past the rows there are counts from the newest: most commands are about what just happened.
     0..32usize
 }
 
@@ -297,7 +332,7 @@ fn patch() -> impl Strategy<Value = Patch> {
 }
 
 fn expected() -> impl Strategy<Value = Expected> {
-    select(vec![Expected::Any, Expected::Any, Expected::Any, Expected::Present, Expected::Outdated])
+    prop_oneof![7 => Just(Expected::Any), 2 => Just(Expected::Present), 1 => Just(Expected::Outdated)]
 }
 
 fn grantee() -> impl Strategy<Value = Grantee> {
@@ -314,7 +349,10 @@ fn right() -> impl Strategy<Value = Right> {
 fn wait() -> impl Strategy<Value = i64> {
     let second = 1_000_000;
     let day = 86_400 * second;
-    select(vec![second / 2, second, 60 * second, 3_600 * second, day, day, 8 * day, 30 * day, 31 * day])
+    prop_oneof![
+        4 => select(vec![second / 2, second, 60 * second, 3_600 * second]),
+        1 => select(vec![day, 8 * day, 30 * day, 31 * day]),
+    ]
 }
 
 /// A moment gone by: now, or so long ago.
@@ -323,30 +361,31 @@ fn ago() -> impl Strategy<Value = i64> {
 }
 
 fn writing() -> impl Strategy<Value = Command> {
-    let set = (who(), option::weighted(0.3, who()), key(), draft(), any::<bool>(), expected());
+    let set = (who(), option::weighted(0.2, who()), key(), draft(), any::<bool>(), expected());
     prop_oneof![
         6 => (who(), draft()).prop_map(|(who, draft)| Command::Create { who, draft }),
         1 => (who(), vec(draft(), 1..4)).prop_map(|(who, drafts)| Command::CreateMany { who, drafts }),
         4 => set.prop_map(|(who, owner, key, draft, overwrite, expected)| Command::Set {
             who, owner, key, draft, overwrite: overwrite || expected != Expected::Any, expected,
         }),
-        5 => (who(), row(), patch(), expected())
+        5 => (doer(), row(), patch(), expected())
             .prop_map(|(who, row, patch, expected)| Command::Update { who, row, patch, expected }),
-        1 => (who(), row(), select(vec![1, 19, 22, 52]))
+        1 => (doer(), row(), select(vec![1, 19, 22, 52]))
             .prop_map(|(who, row, times)| Command::Hammer { who, row, times }),
-        2 => (who(), row(), 1..3i64, expected())
+        2 => (doer(), row(), 1..3i64, expected())
             .prop_map(|(who, row, back, expected)| Command::Revert { who, row, back, expected }),
-        2 => (who(), vec(row(), 2..4), any::<bool>(), any::<bool>())
-            .prop_map(|(who, rows, summary, supersede)| Command::Consolidate { who, rows, summary, supersede }),
+        2 => (doer(), (row(), 2..4usize), any::<bool>(), any::<bool>()).prop_map(|(who, (row, count), summary, supersede)| {
+            Command::Consolidate { who, rows: (row..row + count).collect(), summary, supersede }
+        }),
     ]
 }
 
 fn sharing() -> impl Strategy<Value = Command> {
     let secs = option::weighted(0.4, select(vec![1, 60, 86_400]));
     prop_oneof![
-        5 => (who(), row(), grantee(), right(), secs)
+        5 => (doer(), row(), grantee(), right(), secs)
             .prop_map(|(who, row, to, right, secs)| Command::Share { who, row, to, right, secs }),
-        1 => (who(), row(), grantee()).prop_map(|(who, row, to)| Command::Unshare { who, row, to }),
+        1 => (doer(), row(), grantee()).prop_map(|(who, row, to)| Command::Unshare { who, row, to }),
         2 => (0..PEOPLE, 0..TEAMS).prop_map(|(person, team)| Command::Join { person, team }),
         1 => (0..PEOPLE, 0..TEAMS).prop_map(|(person, team)| Command::Leave { person, team }),
     ]
@@ -357,12 +396,12 @@ fn ending() -> impl Strategy<Value = Command> {
     let undo = (keeper, 0..PEOPLE, ago(), option::weighted(0.3, ago()), any::<bool>());
     let bounds = (who(), select(vec![1, 7]), select(vec![0.2, 0.5, 1.0]));
     prop_oneof![
-        3 => (who(), row(), expected()).prop_map(|(who, row, expected)| Command::Delete { who, row, expected }),
-        3 => (who(), row()).prop_map(|(who, row)| Command::Restore { who, row }),
+        3 => (doer(), row(), expected()).prop_map(|(who, row, expected)| Command::Delete { who, row, expected }),
+        3 => (doer(), row()).prop_map(|(who, row)| Command::Restore { who, row }),
         1 => (bounds, any::<bool>(), any::<bool>())
             .prop_map(|((who, days, below), dry, all)| Command::Cleanup { who, days, below, dry, all }),
         1 => (prop_oneof![Just(KEEPER), who()], row()).prop_map(|(who, row)| Command::Purge { who, row }),
-        4 => undo.prop_map(|(who, of, since, until, dry)| Command::Undo { who, of, since, until, dry }),
+        2 => undo.prop_map(|(who, of, since, until, dry)| Command::Undo { who, of, since, until, dry }),
     ]
 }
 
@@ -418,5 +457,8 @@ fn look() -> impl Strategy<Value = Look> {
 pub(crate) const LONGEST: usize = 40;
 
 pub(crate) fn history() -> impl Strategy<Value = Vec<Step>> {
-    vec((command(), look()).prop_map(|(command, look)| Step { command, look }), 1..=LONGEST)
+    let begun = (who(), draft()).prop_map(|(who, draft)| Command::Create { who, draft });
+    let step = |command| (command, look()).prop_map(|(command, look)| Step { command, look });
+    (vec(step(begun.boxed()), 0..5), vec(step(command().boxed()), 1..=LONGEST - 4))
+        .prop_map(|(first, then)| first.into_iter().chain(then).collect())
 }

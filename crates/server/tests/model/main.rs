@@ -9,7 +9,11 @@ mod rules;
 mod undo;
 mod world;
 
-use std::{cell::Cell, time::Instant};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    time::Instant,
+};
 
 use hall::{Checked, Hall};
 use histories::{Command, LONGEST, Step, history};
@@ -21,8 +25,11 @@ const CI: Soak = Soak { cases: 512, seed: 1 };
 /// Cases that share one server; each has workspaces of its own.
 const CASES_PER_SERVER: u32 = 50;
 
+/// How often each operation ended how.
+type Tally = BTreeMap<String, usize>;
+
 /// Runs one history on both sides.
-async fn run(app: &TestApp, number: u32, steps: &[Step]) -> Checked {
+async fn run(app: &TestApp, number: u32, steps: &[Step], tally: &mut Tally) -> Checked {
     let mut hall = Hall::open(app, number).await;
     for (n, step) in steps.iter().enumerate() {
         let at = |difference: String| format!("after command {n}, {:?}: {difference}", step.command);
@@ -30,6 +37,9 @@ async fn run(app: &TestApp, number: u32, steps: &[Step]) -> Checked {
         hall.look(&step.look).await.map_err(at)?;
     }
     hall.agree().await.map_err(|difference| format!("at the end: {difference}"))?;
+    for (ending, count) in &hall.tally {
+        *tally.entry(ending.clone()).or_default() += count;
+    }
     // The index is dropped and loaded again from what is stored.
     hall.step(&Command::Reindex).await?;
     hall.agree().await.map_err(|difference| format!("once the index is loaded again: {difference}"))
@@ -50,6 +60,7 @@ fn memories_behave_as_their_contract_says() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = Cell::new(None);
     let (cases, commands) = (Cell::new(0), Cell::new(0));
+    let tally = RefCell::new(Tally::new());
     let start = Instant::now();
     let outcome = runner.run(&history(), |steps| {
         let number = cases.replace(cases.get() + 1);
@@ -59,7 +70,7 @@ fn memories_behave_as_their_contract_says() {
                 Some(app) => app,
                 None => TestApp::start().await,
             };
-            let checked = run(&app, number, &steps).await;
+            let checked = run(&app, number, &steps, &mut tally.borrow_mut()).await;
             server.set(Some(app));
             checked
         });
@@ -68,6 +79,9 @@ fn memories_behave_as_their_contract_says() {
     });
     let seconds = start.elapsed().as_secs_f64();
     println!("seed {}: {} cases, {} commands, {seconds:.1} s", wanted.seed, cases.get(), commands.get());
+    for (ending, count) in tally.take() {
+        println!("{count:>7} {ending}");
+    }
     runtime.block_on(async { drop(server.take()) });
     if let Err(failure) = outcome {
         panic!("seed {}, histories of up to {LONGEST} commands: {failure}", wanted.seed);

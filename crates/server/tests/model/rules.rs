@@ -60,10 +60,22 @@ fn heard(audience: Option<Audience>) -> (Access, Option<usize>) {
 }
 
 impl World {
-    /// The row a number in a command means: 0 is the newest.
+    /// The row a number in a command means: mostly a live one, counted from the newest.
     pub(crate) fn pick(&self, number: usize) -> Option<usize> {
-        let count = self.rows.len();
-        (count > 0).then(|| count - 1 - number % count)
+        self.nth(number, |row| number >= 24 || self.is_live(row))
+    }
+
+    /// The same for a restore: mostly a deleted one.
+    pub(crate) fn pick_deleted(&self, number: usize) -> Option<usize> {
+        self.nth(number, |row| number >= 24 || (row.now.deleted_at.is_some() && !row.is_purged))
+    }
+
+    fn nth(&self, number: usize, wanted: impl Fn(&Row) -> bool) -> Option<usize> {
+        let mut rows: Vec<_> = (0..self.rows.len()).filter(|at| wanted(&self.rows[*at])).collect();
+        if rows.is_empty() {
+            rows = (0..self.rows.len()).collect();
+        }
+        (!rows.is_empty()).then(|| rows[rows.len() - 1 - number % rows.len()])
     }
 
     fn text(&mut self, body: Body) -> Text {
@@ -196,7 +208,7 @@ impl World {
             Command::Update { who, row, ref patch, expected } => self.update(who, picked(row), patch, expected),
             Command::Hammer { who, row, times } => self.hammer(who, picked(row), times),
             Command::Delete { who, row, expected } => self.delete(who, picked(row), expected),
-            Command::Restore { who, row } => self.restore(who, picked(row)),
+            Command::Restore { who, row } => self.restore(who, self.pick_deleted(row).unwrap_or_default()),
             Command::Share { who, row, to, right, secs } => self.share(who, picked(row), (to, right, secs)),
             Command::Unshare { who, row, to } => self.unshare(who, picked(row), to),
             Command::Revert { who, row, back, expected } => self.revert(who, picked(row), back, expected),
