@@ -63,13 +63,23 @@ pub fn free_expired_key(
     Ok(Some(expired.id))
 }
 
-/// Removes at most `limit` rows whose time is over; which, and where they were.
+/// Leaves a tombstone of a deleted row, so that its owner is still told that it cannot be restored any more.
+fn bury(tx: &Tx<'_>, workspace: WorkspaceId, memory: &Memory) -> Result<()> {
+    let deleted_at = memory.deleted_at.map(Timestamp::micros);
+    let stone = args![memory.id.to_string(), workspace.to_string(), memory.owner.to_string(), deleted_at];
+    tx.change(BURY, stone).map(drop)
+}
+
+/// Removes at most `limit` rows whose time is over; which, and where they were. A tombstone is left of deleted ones.
 ///
 /// # Errors
 /// Those of the store.
 pub fn sweep_expired(tx: &Tx<'_>, _: Everything, now: Timestamp, limit: i64) -> Result<Vec<(WorkspaceId, MemoryId)>> {
     let mut gone = Vec::new();
     for (workspace, memory) in tx.rows(EXPIRED, args![now.micros(), limit], placed)? {
+        if memory.deleted_at.is_some() {
+            bury(tx, workspace, &memory)?;
+        }
         remove(tx, workspace, &memory)?;
         gone.push((workspace, memory.id));
     }
@@ -83,9 +93,7 @@ pub fn sweep_expired(tx: &Tx<'_>, _: Everything, now: Timestamp, limit: i64) -> 
 pub fn sweep_deleted(tx: &Tx<'_>, _: Everything, before: Timestamp, limit: i64) -> Result<usize> {
     let rows = tx.rows(LONG_DELETED, args![before.micros(), limit], placed)?;
     for (workspace, memory) in &rows {
-        let deleted_at = memory.deleted_at.unwrap_or(before).micros();
-        let stone = args![memory.id.to_string(), workspace.to_string(), memory.owner.to_string(), deleted_at];
-        tx.change(BURY, stone)?;
+        bury(tx, *workspace, memory)?;
         remove(tx, *workspace, memory)?;
     }
     Ok(rows.len())
