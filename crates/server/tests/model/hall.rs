@@ -7,7 +7,7 @@ use testkit::{Agent, TestApp};
 use types::Timestamp;
 
 use crate::{
-    histories::{Audience, Body, Command, Decision, Draft, Expected, Life, OWNER, Patch},
+    histories::{Audience, Body, Command, Decision, Draft, Expected, GRANTEE, Life, OWNER, Patch},
     rules::{Answer, wording},
     world::{Access, Grantee, PEOPLE, Right, State, TEAMS, Trust, World},
 };
@@ -287,13 +287,13 @@ impl<'a> Hall<'a> {
         })
     }
 
-    /// The command with the owner's number where it stands for them.
+    /// The command with the numbers of the people it means.
     fn addressed(&self, command: &Command) -> Command {
         let mut command = command.clone();
         let is_restore = matches!(command, Command::Restore { .. });
-        if let Some((who, row)) = command.doer().filter(|(who, _)| **who == OWNER) {
-            let at = if is_restore { self.world.pick_deleted(row) } else { self.world.pick(row) };
-            *who = at.map_or(0, |at| self.world.rows[at].owner);
+        if let Some((who, number)) = command.doer().filter(|(who, _)| **who >= OWNER) {
+            let at = if is_restore { self.world.pick_deleted(number) } else { self.world.pick(number) };
+            *who = at.map_or(0, |at| self.world.meant(at, *who == GRANTEE));
         }
         command
     }

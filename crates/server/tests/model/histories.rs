@@ -213,15 +213,17 @@ pub(crate) struct Step {
 
 /// Stands for whoever owns the row that a command is about; the first of the people where it is about none.
 pub(crate) const OWNER: usize = PEOPLE;
+/// Stands for somebody whom that row is shared with; its owner where there is nobody.
+pub(crate) const GRANTEE: usize = PEOPLE + 1;
 
 /// Agents write most; reviewers and keepers now and then; a reader and a stranger try.
 fn who() -> impl Strategy<Value = usize> {
     select(vec![1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 4, 0, 5])
 }
 
-/// Who does something to a row that is there: its owner, as often as all others together.
+/// Who does something to a row that is there: mostly its owner, or somebody whom it is shared with.
 fn doer() -> impl Strategy<Value = usize> {
-    prop_oneof![Just(OWNER), who()]
+    prop_oneof![4 => Just(OWNER), 3 => Just(GRANTEE), 3 => who()]
 }
 
 impl Command {
@@ -363,12 +365,12 @@ fn ago() -> impl Strategy<Value = i64> {
 fn writing() -> impl Strategy<Value = Command> {
     let set = (who(), option::weighted(0.2, who()), key(), draft(), any::<bool>(), expected());
     prop_oneof![
-        6 => (who(), draft()).prop_map(|(who, draft)| Command::Create { who, draft }),
+        6 => (who(), draft().boxed()).prop_map(|(who, draft)| Command::Create { who, draft }),
         1 => (who(), vec(draft(), 1..4)).prop_map(|(who, drafts)| Command::CreateMany { who, drafts }),
         4 => set.prop_map(|(who, owner, key, draft, overwrite, expected)| Command::Set {
             who, owner, key, draft, overwrite: overwrite || expected != Expected::Any, expected,
         }),
-        5 => (doer(), row(), patch(), expected())
+        5 => (doer(), row(), patch().boxed(), expected())
             .prop_map(|(who, row, patch, expected)| Command::Update { who, row, patch, expected }),
         1 => (doer(), row(), select(vec![1, 19, 22, 52]))
             .prop_map(|(who, row, times)| Command::Hammer { who, row, times }),
@@ -409,13 +411,75 @@ fn command() -> impl Strategy<Value = Command> {
     let decision = select(vec![Decision::Trust, Decision::Quarantine, Decision::Release]);
     let review = (prop_oneof![3 => Just(REVIEWER), 1 => who()], row(), decision);
     prop_oneof![
-        12 => writing(),
-        5 => sharing(),
-        5 => ending(),
+        12 => writing().boxed(),
+        5 => sharing().boxed(),
+        5 => ending().boxed(),
         2 => review.prop_map(|(who, row, decision)| Command::Review { who, row, decision }),
         4 => wait().prop_map(|micros| Command::Wait { micros }),
         1 => Just(Command::Sweep),
         1 => Just(Command::Reindex),
+    ]
+}
+
+/// Commands that mean something only one after the other: a row that is gone and comes back, a low hand on a trusted row,
+/// a key whose holder has expired, a change by somebody else that is taken back.
+fn passage() -> impl Strategy<Value = Vec<Command>> {
+    let newest = || Just(0_usize);
+    let day = 86_400_000_000_i64;
+    let back = (doer(), select(vec![0, day, 30 * day - 1, 30 * day, 31 * day]), any::<bool>(), draft()).prop_map(
+        |(who, micros, is_swept, draft)| {
+            let mut all = vec![
+                Command::Create { who: 1, draft },
+                Command::Delete { who: 1, row: 0, expected: Expected::Any },
+                Command::Wait { micros },
+            ];
+            if is_swept {
+                all.push(Command::Sweep);
+            }
+            all.push(Command::Restore { who, row: 0 });
+            all
+        },
+    );
+    let shared = (select(vec![1, 3]), doer(), grantee(), right(), newest(), patch().boxed(), draft().boxed())
+        .prop_map(|(owner, who, to, right, row, patch, draft)| {
+            vec![
+                Command::Create { who: owner, draft: Draft { life: None, ..draft } },
+                Command::Share { who: owner, row, to, right, secs: None },
+                Command::Update {
+                    who,
+                    row,
+                    patch: Patch { key: None, audience: None, ..patch },
+                    expected: Expected::Any,
+                },
+            ]
+        })
+        .boxed();
+    let keyed = (draft(), key(), who(), any::<bool>()).prop_map(|(draft, key, who, is_set)| {
+        let brief = Draft { key: Some(key), life: Some(Life::Secs(1)), audience: None, ..draft.clone() };
+        let again = Draft { life: None, ..brief.clone() };
+        let then = if is_set {
+            Command::Set { who, owner: None, key, draft: again, overwrite: false, expected: Expected::Any }
+        } else {
+            Command::Create { who, draft: again }
+        };
+        vec![Command::Create { who, draft: brief }, Command::Wait { micros: 1_000_000 }, then]
+    });
+    let undone = (shared.clone(), command().boxed(), wait(), select(vec![1, 2, 3]), any::<bool>()).prop_map(
+        |(mut all, between, micros, of, dry)| {
+            let change = all.pop();
+            all.push(Command::Wait { micros });
+            all.extend(change);
+            all.push(between);
+            all.push(Command::Undo { who: KEEPER, of, since: 0, until: None, dry });
+            all
+        },
+    );
+    prop_oneof![
+        24 => command().prop_map(|command| vec![command]).boxed(),
+        1 => back.boxed(),
+        1 => shared,
+        1 => keyed.boxed(),
+        1 => undone.boxed(),
     ]
 }
 
@@ -453,12 +517,16 @@ fn look() -> impl Strategy<Value = Look> {
     )
 }
 
-/// Up to this many commands.
-pub(crate) const LONGEST: usize = 40;
+/// A history has up to this many commands or passages of commands.
+pub(crate) const LONGEST: usize = 36;
 
 pub(crate) fn history() -> impl Strategy<Value = Vec<Step>> {
-    let begun = (who(), draft()).prop_map(|(who, draft)| Command::Create { who, draft });
-    let step = |command| (command, look()).prop_map(|(command, look)| Step { command, look });
-    (vec(step(begun.boxed()), 0..5), vec(step(command().boxed()), 1..=LONGEST - 4))
-        .prop_map(|(first, then)| first.into_iter().chain(then).collect())
+    let begun = (who(), draft()).prop_map(|(who, draft)| vec![Command::Create { who, draft }]);
+    let steps = |commands: BoxedStrategy<Vec<Command>>| {
+        (commands, look()).prop_map(|(commands, look)| {
+            commands.into_iter().map(|command| Step { command, look: look.clone() }).collect::<Vec<_>>()
+        })
+    };
+    (vec(steps(begun.boxed()), 0..5), vec(steps(passage().boxed()), 1..=LONGEST - 4))
+        .prop_map(|(first, then)| first.into_iter().chain(then).flatten().collect())
 }

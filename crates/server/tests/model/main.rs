@@ -84,6 +84,6 @@ fn memories_behave_as_their_contract_says() {
     }
     runtime.block_on(async { drop(server.take()) });
     if let Err(failure) = outcome {
-        panic!("seed {}, histories of up to {LONGEST} commands: {failure}", wanted.seed);
+        panic!("seed {}, histories of up to {LONGEST} passages: {failure}", wanted.seed);
     }
 }

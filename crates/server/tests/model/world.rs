@@ -200,6 +200,17 @@ impl World {
         Ok(row.past.iter().chain([&row.now]).rev().cloned().collect())
     }
 
+    /// A row's owner, or the first of those whom it is shared with, directly or by a team.
+    pub(crate) fn meant(&self, at: usize, is_grantee: bool) -> usize {
+        let row = &self.rows[at];
+        let first = row.grants.first().filter(|_| is_grantee).map(|grant| grant.to);
+        match first {
+            Some(Grantee::Person(person)) => person,
+            Some(Grantee::Team(team)) => self.members[team].first().copied().unwrap_or(row.owner),
+            None => row.owner,
+        }
+    }
+
     /// The live row somebody keeps under a key.
     pub(crate) fn keyed(&self, owner: usize, key: &str) -> Option<usize> {
         self.rows.iter().position(|row| row.owner == owner && row.now.key.as_deref() == Some(key) && self.is_live(row))
