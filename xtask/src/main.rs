@@ -9,6 +9,7 @@ mod coverage;
 mod generate;
 mod repo;
 mod report;
+mod soak;
 mod source;
 mod tidy;
 
@@ -53,6 +54,11 @@ const COMMANDS: &[Command] = &[
         name: "conformance-proxy",
         usage: "conformance-proxy --listen ADDR --to ADDR --key-from FILE [--toolsets LIST]",
         run: conformance::run_proxy,
+    },
+    Command {
+        name: "soak",
+        usage: "soak [--cases 10000] [--seed N]   run the model of memories over more and other histories",
+        run: soak::run,
     },
 ];
 

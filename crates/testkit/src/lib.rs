@@ -11,12 +11,15 @@
 mod app;
 mod client;
 mod clock;
+mod gate;
 mod mcp;
+mod soak;
 
 pub use app::{Agent, TestApp};
 pub use client::{Answer, Client, Request};
 pub use clock::ManualClock;
 pub use mcp::{Mcp, ToolResult};
+pub use soak::Soak;
 
 use std::{future::Future, time::Duration};
 

@@ -13,7 +13,7 @@ use types::{
     memory::{Change, Memory, Trust, Version},
 };
 
-use super::{judge, restore, revert};
+use super::{delete::RESTORABLE_SECS, judge, restore, revert};
 use crate::{
     App, Call, Result,
     access::{Known, Permission},
@@ -229,7 +229,9 @@ impl Operation for Undo {
             let (mut undone, mut taken) = (Undone { dry_run, ..Undone::default() }, HashSet::new());
             for id in ids.iter().take(most) {
                 let Some((row, versions)) = undo::history(change, &scope, *id)? else { continue };
-                if row.expires_at.is_some_and(|end| end <= now) {
+                // Whether the sweeper has been there already makes no difference.
+                let is_gone = |deleted: Timestamp| deleted.plus_secs(RESTORABLE_SECS) <= now;
+                if row.expires_at.is_some_and(|end| end <= now) || row.deleted_at.is_some_and(is_gone) {
                     continue;
                 }
                 let plan = checked(change, &scope, (&row, plan(deeds, &row, &versions)), &mut taken, now)?;
