@@ -205,17 +205,17 @@ fn check(read: &Line, now: Timestamp) -> Result<()> {
 /// # Errors
 /// `internal` when it cannot be written as JSON.
 pub(super) fn line(memory: &Memory, owner_name: &str, granted: &[Grant]) -> Result<String> {
-    let failed = |error: serde_json::Error| Error::internal().cause(error);
-    let mut line = serde_json::to_value(memory).map_err(failed)?;
-    if let Some(members) = line.as_object_mut() {
-        members.retain(|name, _| !OF_ANSWERS.contains(&name.as_str()));
-    }
-    line["type"] = imported::NOUN.into();
-    line["owner_name"] = owner_name.into();
+    let mut line = object_of(memory)?;
+    line.retain(|name, _| !OF_ANSWERS.contains(&name.as_str()));
+    line.insert("type".to_owned(), imported::NOUN.into());
+    line.insert("owner_name".to_owned(), owner_name.into());
     if !granted.is_empty() {
-        line["grants"] = serde_json::to_value(granted).map_err(failed)?;
+        line.insert(
+            "grants".to_owned(),
+            serde_json::to_value(granted).map_err(|error| Error::internal().cause(error))?,
+        );
     }
-    Ok(super::canonical(&line))
+    Ok(super::canonical(&Value::Object(line)))
 }
 
 /// The SHA-256, in hexadecimal, of what a line of an export says apart from where it is kept: two installations have equal
@@ -227,8 +227,12 @@ pub fn content_digest(line: &str) -> Option<String> {
 
 /// The same of a memory that is here.
 pub(super) fn digest_of_memory(memory: &Memory) -> Result<String> {
+    Ok(digest_of(&object_of(memory)?))
+}
+
+fn object_of(memory: &Memory) -> Result<Map<String, Value>> {
     match serde_json::to_value(memory) {
-        Ok(Value::Object(members)) => Ok(digest_of(&members)),
+        Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(Error::internal().cause("a memory is no object")),
         Err(error) => Err(Error::internal().cause(error)),
     }
