@@ -20,6 +20,7 @@ pub mod review;
 pub mod searchable;
 pub mod undo;
 pub mod versions;
+pub mod walk;
 
 macro_rules! selected {
     ($rest:literal) => {

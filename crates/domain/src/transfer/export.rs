@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Everything, Scope, Tx, Verdict, memories};
+use store::{
+    Everything, Scope, Tx, Verdict,
+    memories::{self, walk::Place},
+};
 use types::{
     PrincipalId, Timestamp,
     memory::{Memory, Right, Trust},
@@ -12,7 +15,7 @@ use types::{
 
 use super::{csv, guildhall, markdown, mcp_memory};
 use crate::{
-    Call, Result,
+    Call, Error, Result,
     access::{Known, Permission},
     cursor::Paging,
     input::{Checks, page_limit},
@@ -101,7 +104,7 @@ enum Whose {
 impl Operation for Export {
     const SPEC: Spec = Spec {
         id: "export.run",
-        summary: "Write out the memories you may see, a page a call, in the order they were stored; never a quarantined one, never a credential.",
+        summary: "Write out the memories you may see, a page a call, owner by owner in the order they were stored; never a quarantined one, never a credential.",
         access: Access::Permission(Permission::ExportRun),
         effect: Effect::Read,
         rate: Rate::Default,
@@ -126,7 +129,9 @@ impl Operation for Export {
         let (paging, after) = Paging::open(&call, &Self::SPEC, &filters, (limit, wanted.cursor.as_deref()))?;
         let (scope, now) = (call.scope(), call.now());
         let page = Page { scope, now, whose, format, limit: usize::try_from(limit).unwrap_or(1) };
-        let (mut lines, next) = call.read(move |tx| page.read(tx, after.unwrap_or_default())).await?;
+        // What the cursor holds was sealed here.
+        let after = after.map_or(Some(Place::default()), |place| Place::parse(&place)).ok_or_else(Error::internal)?;
+        let (mut lines, next) = call.read(move |tx| page.read(tx, after)).await?;
         // A reading that leaves a row in the audit log.
         let rows = lines.len();
         call.write(move |change| {
@@ -140,7 +145,7 @@ impl Operation for Export {
         if wanted.cursor.is_none() {
             lines.splice(0..0, format.heading().map(str::to_owned));
         }
-        let next_cursor = next.map(|place| paging.after(&call.app, call.who(), &place));
+        let next_cursor = next.map(|place| paging.after(&call.app, call.who(), &place.to_string()));
         Ok(Json(Exported { lines, next_cursor }))
     }
 }
@@ -155,18 +160,18 @@ struct Page {
 
 impl Page {
     /// The lines after a place, and where to go on.
-    fn read(&self, tx: &Tx<'_>, mut place: String) -> Result<(Vec<String>, Option<String>)> {
+    fn read(&self, tx: &Tx<'_>, mut place: Place) -> Result<(Vec<String>, Option<Place>)> {
         let (mut lines, mut bytes, mut looked_at) = (Vec::new(), 0, 0);
         let mut names = HashMap::new();
         loop {
-            let rows = memories::review::all_after(tx, &self.scope, &place, BATCH)?;
+            let rows = memories::walk::after(tx, &self.scope, &place, BATCH)?;
             let is_end = rows.len() < usize::try_from(BATCH).unwrap_or(0);
             for memory in rows {
                 if lines.len() == self.limit || bytes >= MOST_BYTES || looked_at == MOST_LOOKED_AT {
                     return Ok((lines, Some(place)));
                 }
                 looked_at += 1;
-                place = memory.id.to_string();
+                place = Place::of(&memory);
                 if self.goes_out(tx, &memory)? {
                     let line = self.line(tx, &memory, &mut names)?;
                     bytes += line.len();

@@ -205,15 +205,15 @@ fn check(read: &Line, now: Timestamp) -> Result<()> {
 /// # Errors
 /// `internal` when it cannot be written as JSON.
 pub(super) fn line(memory: &Memory, owner_name: &str, granted: &[Grant]) -> Result<String> {
-    let failed = |error: serde_json::Error| Error::internal().cause(error);
-    let Value::Object(mut line) = serde_json::to_value(memory).map_err(failed)? else {
-        return Err(Error::internal().cause("a memory is no JSON object"));
-    };
+    let mut line = object_of(memory)?;
     line.retain(|name, _| !OF_ANSWERS.contains(&name.as_str()));
-    line.insert("type".into(), imported::NOUN.into());
-    line.insert("owner_name".into(), owner_name.into());
+    line.insert("type".to_owned(), imported::NOUN.into());
+    line.insert("owner_name".to_owned(), owner_name.into());
     if !granted.is_empty() {
-        line.insert("grants".into(), serde_json::to_value(granted).map_err(failed)?);
+        line.insert(
+            "grants".to_owned(),
+            serde_json::to_value(granted).map_err(|error| Error::internal().cause(error))?,
+        );
     }
     Ok(super::canonical(&Value::Object(line)))
 }
@@ -227,8 +227,12 @@ pub fn content_digest(line: &str) -> Option<String> {
 
 /// The same of a memory that is here.
 pub(super) fn digest_of_memory(memory: &Memory) -> Result<String> {
+    Ok(digest_of(&object_of(memory)?))
+}
+
+fn object_of(memory: &Memory) -> Result<Map<String, Value>> {
     match serde_json::to_value(memory) {
-        Ok(Value::Object(members)) => Ok(digest_of(&members)),
+        Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(Error::internal().cause("a memory is no object")),
         Err(error) => Err(Error::internal().cause(error)),
     }

@@ -53,9 +53,9 @@ fn named(members: &mut Map<String, Value>, name: &str) -> Result<String> {
     if text.trim().is_empty() { Err(Error::invalid(name, "must not be blank")) } else { Ok(text) }
 }
 
-fn entity(mut members: Map<String, Value>) -> Result<Vec<Result<Fact>>> {
-    let (name, entity_type) = (named(&mut members, "name")?, text(&mut members, "entityType")?);
-    let observations = match members.remove("observations") {
+fn entity(mut other: Map<String, Value>) -> Result<Vec<Result<Fact>>> {
+    let (name, entity_type) = (named(&mut other, "name")?, text(&mut other, "entityType")?);
+    let observations = match other.remove("observations") {
         Some(Value::Array(observations)) => observations,
         Some(_) => return Err(Error::invalid("observations", "must be a list")),
         None => return Err(Error::invalid("observations", "is missing")),
@@ -64,16 +64,15 @@ fn entity(mut members: Map<String, Value>) -> Result<Vec<Result<Fact>>> {
         let message = format!("has {} items, at most {MOST_OBSERVATIONS} are read", observations.len());
         return Err(Error::fields(Code::TooLarge, vec![FieldError { field: "observations".into(), message }]));
     }
-    let other = members;
     let fact = |observation: Option<&str>| {
-        let mut part = object([("entity", &name), ("entityType", &entity_type)]);
-        let mut mcp = object([("entity", &name), ("entity_type", &entity_type)]);
+        let mut part = members([("entity", &name), ("entityType", &entity_type)]);
+        let mut mcp = members([("entity", &name), ("entity_type", &entity_type)]);
         let mut content = format!("{name} ({entity_type})");
         if let Some(observation) = observation {
             content = format!("{content}: {observation}");
-            part.insert("observation".into(), observation.into());
+            part.insert("observation".to_owned(), observation.into());
             if observation.len() <= MOST_IN_METADATA {
-                mcp.insert("observation".into(), observation.into());
+                mcp.insert("observation".to_owned(), observation.into());
             }
         }
         Fact { source_id: digest(&Value::Object(part)), content, metadata: metadata(mcp, &other) }
@@ -88,29 +87,29 @@ fn entity(mut members: Map<String, Value>) -> Result<Vec<Result<Fact>>> {
     Ok(facts.collect())
 }
 
-fn relation(mut members: Map<String, Value>) -> Result<Fact> {
-    let (from, to) = (named(&mut members, "from")?, named(&mut members, "to")?);
-    let relation_type = text(&mut members, "relationType")?;
-    let part = json!({"from": from, "relationType": relation_type, "to": to});
-    let mcp =
-        Map::from_iter([("relation".to_owned(), json!({"from": from, "relation_type": relation_type, "to": to}))]);
+fn relation(mut other: Map<String, Value>) -> Result<Fact> {
+    let (from, to) = (named(&mut other, "from")?, named(&mut other, "to")?);
+    let relation_type = text(&mut other, "relationType")?;
+    let part = members([("from", &from), ("relationType", &relation_type), ("to", &to)]);
+    let parts = members([("from", &from), ("relation_type", &relation_type), ("to", &to)]);
+    let mcp = Map::from_iter([("relation".to_owned(), Value::Object(parts))]);
     Ok(Fact {
-        source_id: digest(&part),
+        source_id: digest(&Value::Object(part)),
         content: format!("{from} {relation_type} {to}"),
-        metadata: metadata(mcp, &members),
+        metadata: metadata(mcp, &other),
     })
+}
+
+fn members<const N: usize>(named: [(&str, &String); N]) -> Map<String, Value> {
+    named.into_iter().map(|(name, text)| (name.to_owned(), Value::from(text.as_str()))).collect()
 }
 
 /// What variants of the server write beside the known members is kept under `other`.
 fn metadata(mut mcp: Map<String, Value>, other: &Map<String, Value>) -> Map<String, Value> {
     if !other.is_empty() {
-        mcp.insert("other".into(), Value::Object(other.clone()));
+        mcp.insert("other".to_owned(), Value::Object(other.clone()));
     }
     Map::from_iter([("mcp".to_owned(), Value::Object(mcp))])
-}
-
-fn object(members: [(&str, &str); 2]) -> Map<String, Value> {
-    members.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect()
 }
 
 /// A memory as a line of such a file: as the entity or relation it came from, as long as its text still says so, and

@@ -212,7 +212,6 @@ fn an_export_comes_back_with_equal_counts_and_contents() {
     assert_eq!((ended.code, count(&data, "third")), (Some(1), 0), "{ended:?}");
 }
 
-// contract: places §13 csv_export_neutralises_formulas
 #[test]
 fn csv_export_neutralises_formulas() {
     let (parent, data) = directory();

@@ -98,7 +98,6 @@ async fn observations_and_relations_become_facts_that_agents_find() {
     assert_eq!((&audited[0]["object"], &audited[0]["details"]["created"]), (&job["id"], &json!(3)));
 }
 
-// contract: places §13 import_twice_creates_nothing
 #[tokio::test]
 async fn import_twice_creates_nothing() {
     let app = TestApp::start().await;
@@ -260,7 +259,6 @@ async fn foreign_line(app: &TestApp) -> String {
     exported_in(app, "far", json!({"all": true})).await.remove(0)
 }
 
-// contract: places §13 import_never_widens_visibility
 #[tokio::test]
 async fn import_never_widens_visibility() {
     let app = TestApp::start().await;
@@ -331,7 +329,6 @@ async fn import_never_widens_visibility() {
     assert_eq!(get(&app, &bob, open).await.status, 404);
 }
 
-// contract: places §13 import_never_brings_credentials
 #[tokio::test]
 async fn import_never_brings_credentials() {
     let app = TestApp::start().await;
