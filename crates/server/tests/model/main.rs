@@ -1,6 +1,7 @@
 //! Random histories of memories, run against the product and against a reference model that was written from
 //! contract memory.md §3 to §5 alone. Start at [`memories_behave_as_their_contract_says`]; `world.rs` and `rules.rs`
 //! are the model.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing step of a test ends the test")]
 
 mod hall;
 mod histories;
@@ -20,8 +21,8 @@ use histories::{Command, LONGEST, Step, history};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use testkit::{Soak, TestApp};
 
-/// Cases and seed in CI, where every run is the same; `cargo xtask soak` takes more and others.
-const CI: Soak = Soak { cases: 512, seed: 1 };
+/// Cases of each of the four tests in CI, 512 in all, where every run is the same; `cargo xtask soak` takes more and others.
+const CASES: u32 = 128;
 /// Cases that share one server; each has workspaces of its own.
 const CASES_PER_SERVER: u32 = 50;
 
@@ -29,7 +30,7 @@ const CASES_PER_SERVER: u32 = 50;
 type Tally = BTreeMap<String, usize>;
 
 /// Runs one history on both sides.
-async fn run(app: &TestApp, number: u32, steps: &[Step], tally: &mut Tally) -> Checked {
+async fn run(app: &TestApp, number: u32, steps: &[Step], tally: &RefCell<Tally>) -> Checked {
     let mut hall = Hall::open(app, number).await;
     for (n, step) in steps.iter().enumerate() {
         let at = |difference: String| format!("after command {n}, {:?}: {difference}", step.command);
@@ -38,7 +39,7 @@ async fn run(app: &TestApp, number: u32, steps: &[Step], tally: &mut Tally) -> C
     }
     hall.agree().await.map_err(|difference| format!("at the end: {difference}"))?;
     for (ending, count) in &hall.tally {
-        *tally.entry(ending.clone()).or_default() += count;
+        *tally.borrow_mut().entry(ending.clone()).or_default() += count;
     }
     // The index is dropped and loaded again from what is stored.
     hall.step(&Command::Reindex).await?;
@@ -53,7 +54,27 @@ fn rng(seed: u64) -> TestRng {
 
 #[test]
 fn memories_behave_as_their_contract_says() {
-    let wanted = Soak::wanted().unwrap_or(CI);
+    check(Soak::wanted().unwrap_or(Soak { cases: CASES, seed: 1 }));
+}
+
+macro_rules! more_histories {
+    ($($name:ident = $seed:literal,)*) => { $(
+        #[test]
+        fn $name() {
+            if Soak::wanted().is_none() {
+                check(Soak { cases: CASES, seed: $seed });
+            }
+        }
+    )* };
+}
+
+more_histories! {
+    a_second_lot_of_histories_agrees = 2,
+    a_third_lot_of_histories_agrees = 3,
+    a_fourth_lot_of_histories_agrees = 4,
+}
+
+fn check(wanted: Soak) {
     let config =
         Config { cases: wanted.cases, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng(wanted.seed));
@@ -70,7 +91,7 @@ fn memories_behave_as_their_contract_says() {
                 Some(app) => app,
                 None => TestApp::start().await,
             };
-            let checked = run(&app, number, &steps, &mut tally.borrow_mut()).await;
+            let checked = run(&app, number, &steps, &tally).await;
             server.set(Some(app));
             checked
         });

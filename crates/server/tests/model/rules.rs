@@ -287,10 +287,10 @@ impl World {
         }
         Self::at_version(expected)?;
         let text = patch.body.map(|body| self.text(body));
-        if let Some(audience) = patch.audience.map(|audience| heard(Some(audience))) {
-            if audience != (row.now.access, row.now.team) {
-                self.may_give(who, audience)?;
-            }
+        if let Some(audience) = patch.audience.map(|audience| heard(Some(audience)))
+            && audience != (row.now.access, row.now.team)
+        {
+            self.may_give(who, audience)?;
         }
         let key = patch.key.map(|key| key.map(str::to_owned));
         if key.as_ref().is_some_and(|key| self.is_taken(row.owner, key.as_ref(), Some(at))) {
@@ -298,9 +298,11 @@ impl World {
         }
         let now = self.now;
         self.change(at, who, "updated", |state| {
-            let is_judged = text.is_some() || key.is_some() || patch.tags.is_some() || patch.project.is_some();
-            let start = if text.is_some() { start_trust(who) } else { state.trust };
-            state.text = text.unwrap_or(state.text.clone());
+            // Labels of the model hold nothing that is flagged, so only a new text is judged anew.
+            if let Some(text) = text {
+                state.trust = judged(&text, start_trust(who));
+                state.text = text;
+            }
             state.key = key.unwrap_or(state.key.clone());
             state.kind = patch.kind.unwrap_or(state.kind);
             state.tags = patch.tags.clone().unwrap_or(state.tags.clone());
@@ -311,9 +313,6 @@ impl World {
             }
             if patch.life.is_some() {
                 (state.layer, state.expires_at) = lifetime(patch.life, now);
-            }
-            if is_judged {
-                state.trust = judged(&state.text, start);
             }
         });
         Ok(Answer::Rows(vec![at]))
@@ -353,9 +352,6 @@ impl World {
     }
 
     fn share(&mut self, who: usize, at: usize, (to, right, secs): (Grantee, Right, Option<i64>)) -> Outcome {
-        if to == Grantee::Person(who) {
-            return Err("invalid_input");
-        }
         let row = &self.rows[at];
         if !self.sees(who, row) {
             return Err("not_found");
@@ -365,6 +361,9 @@ impl World {
         }
         if row.now.trust == Trust::Quarantined {
             return Err("quarantined");
+        }
+        if to == Grantee::Person(who) {
+            return Err("invalid_input");
         }
         let place = match to {
             Grantee::Person(person) => workspace(person),
@@ -405,8 +404,12 @@ impl World {
         let Some(earlier) = row.past.iter().find(|state| state.version == wanted).cloned() else {
             return Err("not_found");
         };
+        // What was hidden stays hidden when it is written again by somebody who could not release it.
+        let hides = |state: &State| state.text == earlier.text && state.trust == Trust::Quarantined;
+        let was_hidden = hides(&row.now) || hides(&earlier);
+        let start = if was_hidden && !reviews(who) { Trust::Quarantined } else { start_trust(who) };
         self.change(at, who, "reverted", |state| {
-            state.trust = judged(&earlier.text, start_trust(who));
+            state.trust = judged(&earlier.text, start);
             (state.text, state.kind, state.tags) = (earlier.text, earlier.kind, earlier.tags);
             (state.importance, state.project) = (earlier.importance, earlier.project);
         });
@@ -517,6 +520,7 @@ impl World {
             self.is_live(row)
                 && workspace(row.owner) == workspace(who)
                 && (all || row.owner == who)
+                && (manages(who) || row.now.access != Access::System)
                 && row.now.updated_at < before
                 && row.now.importance < below
         };

@@ -2,7 +2,7 @@
 
 use crate::{
     rules::Undone,
-    world::{DAY, Row, State, Trust, World, judged, workspace},
+    world::{DAY, Row, State, Trust, World, workspace},
 };
 
 enum Remedy {
@@ -39,7 +39,11 @@ impl Deeds {
         let now = &row.now;
         if row.owner == self.of && self.holds(row.created_at) {
             let is_hidden = now.deleted_at.is_some() || now.trust == Trust::Quarantined;
-            return (!is_hidden).then_some(Remedy::Quarantine);
+            return match (is_hidden, now.by == self.of) {
+                (true, _) => None,
+                (false, true) => Some(Remedy::Quarantine),
+                (false, false) => Some(Remedy::Conflict),
+            };
         }
         let deeds: Vec<_> = row.past.iter().chain([now]).filter(|state| self.include(state)).collect();
         if deeds.is_empty() {
@@ -121,11 +125,9 @@ impl World {
     }
 
     fn as_before(&mut self, at: usize, by: usize, good: State) {
-        let is_unchanged = self.rows[at].now.version == good.version;
+        // What a reviewer decided of that version stands.
         self.change(at, by, "undone", |state| {
-            // A row that was only deleted comes back as it was; an older text is judged again.
-            let trust = if is_unchanged { good.trust } else { judged(&good.text, good.trust) };
-            *state = State { trust, deleted_at: None, version: state.version, ..good };
+            *state = State { deleted_at: None, version: state.version, ..good };
         });
     }
 }

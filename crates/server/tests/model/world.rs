@@ -188,9 +188,9 @@ impl World {
             && (with_superseded || row.now.superseded_by.is_none())
     }
 
-    /// §4: old text is for the owner and for holders of a write grant.
+    /// §4: old text is for the owner and for holders of a write grant; §5.5: while a row is quarantined, for nobody.
     pub(crate) fn history(&self, viewer: usize, row: &Row) -> Result<Vec<State>, &'static str> {
-        if !self.sees(viewer, row) {
+        if !self.sees(viewer, row) || row.now.trust == Trust::Quarantined {
             return Err("not_found");
         }
         let is_granted = self.granted(viewer, row).is_some_and(|granted| granted >= Right::Write);
