@@ -94,24 +94,35 @@ impl Sort {
 // $1 workspace, $2 whose rows, $3 now, then the filters, the range of keys where one is asked for, the place and the limit.
 macro_rules! narrowed {
     ($whose:expr) => {
+        narrowed!($whose, "created_at", "updated_at")
+    };
+    ($whose:expr, $created:literal, $updated:literal) => {
         concat!(
-            "FROM memories WHERE workspace_id = $1 AND ",
+            "FROM memories WHERE ",
             $whose,
             " AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > $3)",
             " AND (CAST($4 AS TEXT) IS NULL OR owner = $4) AND (CAST($5 AS TEXT) IS NULL OR kind = $5)",
             " AND (CAST($6 AS TEXT) IS NULL OR access = $6)",
             " AND CASE WHEN CAST($7 AS TEXT) IS NULL THEN trust <> 'quarantined' ELSE trust = $7 END",
-            " AND (CAST($8 AS TEXT) IS NULL OR project = $8)",
-            " AND created_at > $9 AND created_at < $10 AND updated_at > $11 AND updated_at < $12"
+            " AND (CAST($8 AS TEXT) IS NULL OR project = $8) AND ",
+            $created,
+            " > $9 AND ",
+            $created,
+            " < $10 AND ",
+            $updated,
+            " > $11 AND ",
+            $updated,
+            " < $12"
         )
     };
 }
 
-// The bounds let the index on keys be used; the prefix itself is compared literally.
+// The bounds let the index on keys be used, and sums keep the planner from those on times; the prefix itself is compared
+// literally.
 macro_rules! keyed {
     ($whose:expr) => {
         concat!(
-            narrowed!($whose),
+            narrowed!($whose, "created_at + 0", "updated_at + 0"),
             " AND COALESCE(key, '') >= $13 AND COALESCE(key, '') < $14",
             " AND substr(COALESCE(key, ''), 1, length($15)) = $15"
         )
@@ -140,23 +151,24 @@ macro_rules! my_teams {
 // as there are many.
 macro_rules! own {
     () => {
-        "owner = $2"
+        "workspace_id = $1 AND owner = $2"
     };
 }
 macro_rules! open {
     () => {
-        "CAST($2 AS TEXT) IS NOT NULL AND trust <> 'quarantined' AND access IN ('public', 'system')"
+        "workspace_id = $1 AND CAST($2 AS TEXT) IS NOT NULL AND trust <> 'quarantined' AND access IN ('public', 'system')"
     };
 }
 macro_rules! team {
     () => {
-        "team_id = $2 AND trust <> 'quarantined'"
+        "workspace_id = $1 AND team_id = $2 AND trust <> 'quarantined'"
     };
 }
+// The cast keeps the planner from walking the workspace: the grants name the few rows.
 macro_rules! granted {
     () => {
         concat!(
-            "trust <> 'quarantined' AND access IN ('shared', 'team') AND id IN (SELECT memory_id FROM memory_grants ",
+            "CAST(workspace_id AS TEXT) = $1 AND trust <> 'quarantined' AND access IN ('shared', 'team') AND id IN (SELECT memory_id FROM memory_grants ",
             "WHERE workspace_id = $1 AND grantee IN (SELECT CAST($2 AS TEXT) UNION ALL SELECT team_id ",
             "FROM team_members WHERE workspace_id = $1 AND principal = $2) AND (expires_at IS NULL OR expires_at > $3))"
         )
@@ -164,7 +176,7 @@ macro_rules! granted {
 }
 macro_rules! anothers {
     ($rows:expr) => {
-        concat!("owner <> $2 AND ", $rows)
+        concat!($rows, " AND owner <> $2")
     };
 }
 
@@ -185,11 +197,11 @@ macro_rules! source {
             created: listing!(narrowed!($rows), $created),
             updated_keyed: listing!(
                 keyed!($rows),
-                " AND (updated_at, id) < ($16, $17) ORDER BY updated_at + 0 DESC, id DESC LIMIT $18"
+                " AND (updated_at + 0, id) < ($16, $17) ORDER BY updated_at + 0 DESC, id DESC LIMIT $18"
             ),
             created_keyed: listing!(
                 keyed!($rows),
-                " AND (created_at, id) < ($16, $17) ORDER BY created_at + 0 DESC, id DESC LIMIT $18"
+                " AND (created_at + 0, id) < ($16, $17) ORDER BY created_at + 0 DESC, id DESC LIMIT $18"
             ),
             key: listing!(
                 keyed!($rows),
@@ -233,7 +245,7 @@ source!(
 
 macro_rules! my_teams_rows {
     () => {
-        concat!("trust <> 'quarantined' AND team_id IN ", my_teams!())
+        concat!("workspace_id = $1 AND trust <> 'quarantined' AND team_id IN ", my_teams!())
     };
 }
 macro_rules! granted_only {
