@@ -7,6 +7,7 @@ mod conformance;
 mod crash;
 mod directory;
 mod faults;
+mod plans;
 mod teams;
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, path::Path};
