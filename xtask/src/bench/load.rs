@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use rustix::event::epoll;
+use rustix::event::{self, PollFd, PollFlags, epoll};
 
 use crate::report::Result;
 
@@ -128,8 +128,20 @@ impl Caller {
         next(request);
         self.answer.clear();
         self.asked = Instant::now();
-        // Far smaller than the socket's buffer, which is empty while nothing is asked.
-        self.stream.write_all(request)
+        let mut rest = request.as_slice();
+        while !rest.is_empty() {
+            match self.stream.write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                // A batch can be larger than the socket's buffer; the server reads it meanwhile.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let mut waiting = [PollFd::new(&self.stream, PollFlags::OUT)];
+                    event::poll(&mut waiting, None)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Reads what is there; whether the answer is complete.

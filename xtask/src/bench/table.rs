@@ -106,7 +106,7 @@ impl Row {
         format!("| {} | {} | {} | {verdict} |", self.what, self.cells.join(" | "), gates.join("; "))
     }
 
-    fn holds(&self) -> bool {
+    pub(super) fn holds(&self) -> bool {
         self.gates.iter().all(Gate::holds)
     }
 }

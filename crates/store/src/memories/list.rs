@@ -92,10 +92,7 @@ impl Sort {
 }
 
 // $1 workspace, $2 whose rows, $3 now, then the filters, the range of keys where one is asked for, the place and the limit.
-macro_rules! narrowed {
-    ($whose:expr) => {
-        narrowed!($whose, "created_at", "updated_at")
-    };
+macro_rules! filtered {
     ($whose:expr, $created:literal, $updated:literal) => {
         concat!(
             "FROM memories WHERE ",
@@ -117,12 +114,18 @@ macro_rules! narrowed {
     };
 }
 
+macro_rules! narrowed {
+    ($whose:expr) => {
+        filtered!($whose, "created_at", "updated_at")
+    };
+}
+
 // The bounds let the index on keys be used, and sums keep the planner from those on times; the prefix itself is compared
 // literally.
 macro_rules! keyed {
     ($whose:expr) => {
         concat!(
-            narrowed!($whose, "created_at + 0", "updated_at + 0"),
+            filtered!($whose, "created_at + 0", "updated_at + 0"),
             " AND COALESCE(key, '') >= $13 AND COALESCE(key, '') < $14",
             " AND substr(COALESCE(key, ''), 1, length($15)) = $15"
         )
