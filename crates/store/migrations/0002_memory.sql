@@ -59,6 +59,10 @@ CREATE INDEX memories_open_expiring ON memories (workspace_id, expires_at)
   WHERE deleted_at IS NULL AND trust <> 'quarantined' AND access IN ('public', 'system') AND expires_at IS NOT NULL;
 CREATE INDEX memories_team_expiring ON memories (workspace_id, team_id, expires_at)
   WHERE deleted_at IS NULL AND trust <> 'quarantined' AND team_id IS NOT NULL AND expires_at IS NOT NULL;
+-- What lists and statistics look at in rows that were granted one by one; their own rows are read for one page only.
+CREATE INDEX memories_granted ON memories (CAST(id AS TEXT), id, workspace_id, owner, kind, access, team_id, trust, layer,
+  project, key, expires_at, size_bytes, created_at, updated_at, deleted_at)
+  WHERE deleted_at IS NULL AND trust <> 'quarantined' AND access IN ('shared', 'team');
 CREATE INDEX memories_expiring ON memories (workspace_id, owner, expires_at)
   WHERE deleted_at IS NULL AND expires_at IS NOT NULL;
 CREATE INDEX memories_by_expiry ON memories (expires_at) WHERE expires_at IS NOT NULL;

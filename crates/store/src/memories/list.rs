@@ -167,11 +167,11 @@ macro_rules! team {
         "workspace_id = $1 AND team_id = $2 AND trust <> 'quarantined'"
     };
 }
-// The cast keeps the planner from walking the workspace: the grants name the few rows.
+// The casts lead the planner to the index on granted rows, and keep it from walking the workspace.
 macro_rules! granted {
     () => {
         concat!(
-            "CAST(workspace_id AS TEXT) = $1 AND trust <> 'quarantined' AND access IN ('shared', 'team') AND id IN (SELECT memory_id FROM memory_grants ",
+            "CAST(workspace_id AS TEXT) = $1 AND trust <> 'quarantined' AND access IN ('shared', 'team') AND CAST(id AS TEXT) IN (SELECT memory_id FROM memory_grants ",
             "WHERE workspace_id = $1 AND grantee IN (SELECT CAST($2 AS TEXT) UNION ALL SELECT team_id ",
             "FROM team_members WHERE workspace_id = $1 AND principal = $2) AND (expires_at IS NULL OR expires_at > $3))"
         )
@@ -239,12 +239,40 @@ source!(
     " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15",
     " AND (created_at, id) < ($13, $14) ORDER BY created_at DESC, id DESC LIMIT $15"
 );
-source!(
-    GRANTED,
-    granted!(),
-    " AND (updated_at, id) < ($13, $14) ORDER BY updated_at + 0 DESC, id DESC LIMIT $15",
-    " AND (created_at, id) < ($13, $14) ORDER BY created_at + 0 DESC, id DESC LIMIT $15"
-);
+// All that was granted is looked at, in its index; only the rows of the page are read as a whole.
+macro_rules! picked {
+    ($rows:expr, $page:literal, $order:literal) => {
+        listing!(concat!("FROM memories WHERE id IN (SELECT id ", $rows, $page, ")"), $order)
+    };
+}
+
+const GRANTED: Source = Source {
+    updated: picked!(
+        narrowed!(granted!()),
+        " AND (updated_at, id) < ($13, $14) ORDER BY updated_at + 0 DESC, id DESC LIMIT $15",
+        " ORDER BY updated_at + 0 DESC, id DESC"
+    ),
+    created: picked!(
+        narrowed!(granted!()),
+        " AND (created_at, id) < ($13, $14) ORDER BY created_at + 0 DESC, id DESC LIMIT $15",
+        " ORDER BY created_at + 0 DESC, id DESC"
+    ),
+    updated_keyed: picked!(
+        keyed!(granted!()),
+        " AND (updated_at, id) < ($16, $17) ORDER BY updated_at + 0 DESC, id DESC LIMIT $18",
+        " ORDER BY updated_at + 0 DESC, id DESC"
+    ),
+    created_keyed: picked!(
+        keyed!(granted!()),
+        " AND (created_at, id) < ($16, $17) ORDER BY created_at + 0 DESC, id DESC LIMIT $18",
+        " ORDER BY created_at + 0 DESC, id DESC"
+    ),
+    key: picked!(
+        keyed!(granted!()),
+        " AND (COALESCE(key, ''), id) > ($16, $17) ORDER BY COALESCE(key, ''), id LIMIT $18",
+        " ORDER BY COALESCE(key, ''), id"
+    ),
+};
 
 macro_rules! my_teams_rows {
     () => {

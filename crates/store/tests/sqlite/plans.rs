@@ -153,7 +153,7 @@ fn grant() -> Grant {
 }
 
 /// What is done, and how its statements over memories find their rows: the index and the columns that narrow it, and
-/// `sorted` where the rows found are put in order afterwards.
+/// `sorted` where the rows found are put in order afterwards. An index that is read alone spares the rows.
 type Case = (&'static str, fn(&Tx<'_>) -> Result<(), Error>, &'static [&'static str]);
 
 /// One step of a plan, as cases write it; none for steps over other tables.
@@ -165,13 +165,13 @@ fn step(detail: &str) -> Option<String> {
         return Some(detail.to_owned());
     }
     let (_, index) = detail.split_once(" INDEX ").filter(|(_, index)| !index.starts_with("team_members"))?;
-    // The one expression in an index is the key, or nothing for rows without one.
-    let index = index.replace("<expr>", "key");
+    let alone = if detail.contains(" COVERING ") { ", read alone" } else { "" };
+    let index = index.replace("<expr>", "expression");
     let (index, narrowed) = index.split_once(" (").unwrap_or((&index, ""));
     let mut columns: Vec<&str> =
         narrowed.split(" AND ").map(|column| column.trim_end_matches(['?', '=', '<', '>', ')'])).collect();
     columns.dedup();
-    Some(format!("{}: {}", index.replace("sqlite_autoindex_", ""), columns.join(" ")))
+    Some(format!("{}: {}{alone}", index.replace("sqlite_autoindex_", ""), columns.join(" ")))
 }
 
 /// How the statements of a deed find their rows.
@@ -263,7 +263,9 @@ fn a_page_of_a_list_is_read_in_its_order() {
                 "memories_own_updated: workspace_id owner updated_at",
                 "memories_open_updated: workspace_id updated_at",
                 "memories_1: id",
+                "memories_granted: expression, read alone",
                 "memory_grants_by_grantee: workspace_id grantee",
+                "sorted",
                 "sorted",
                 "memories_team_updated: workspace_id team_id updated_at",
             ],
@@ -275,7 +277,9 @@ fn a_page_of_a_list_is_read_in_its_order() {
                 "memories_own_created: workspace_id owner created_at",
                 "memories_open_created: workspace_id created_at",
                 "memories_1: id",
+                "memories_granted: expression, read alone",
                 "memory_grants_by_grantee: workspace_id grantee",
+                "sorted",
                 "sorted",
                 "memories_team_created: workspace_id team_id created_at",
             ],
@@ -284,12 +288,14 @@ fn a_page_of_a_list_is_read_in_its_order() {
             "by key",
             |tx| listed(tx, None, list::Sort::Key, None),
             &[
-                "memories_own_sorted: workspace_id owner key",
-                "memories_open_sorted: workspace_id key",
+                "memories_own_sorted: workspace_id owner expression",
+                "memories_open_sorted: workspace_id expression",
                 "memories_1: id",
+                "memories_granted: expression, read alone",
                 "memory_grants_by_grantee: workspace_id grantee",
                 "sorted",
-                "memories_team_sorted: workspace_id team_id key",
+                "sorted",
+                "memories_team_sorted: workspace_id team_id expression",
             ],
         ),
         (
@@ -308,7 +314,9 @@ fn a_page_of_a_list_is_read_in_its_order() {
             &[
                 "memories_own_updated: workspace_id owner updated_at",
                 "memories_1: id",
+                "memories_granted: expression, read alone",
                 "memory_grants_by_grantee: workspace_id grantee",
+                "sorted",
                 "sorted",
                 "memories_team_updated: workspace_id team_id updated_at",
             ],
@@ -323,14 +331,16 @@ fn a_prefix_is_a_range_of_keys() {
             "by change",
             |tx| listed(tx, None, list::Sort::Updated, Some("a")),
             &[
-                "memories_own_sorted: workspace_id owner key",
+                "memories_own_sorted: workspace_id owner expression",
                 "sorted",
-                "memories_open_sorted: workspace_id key",
+                "memories_open_sorted: workspace_id expression",
                 "sorted",
                 "memories_1: id",
+                "memories_granted: expression, read alone",
                 "memory_grants_by_grantee: workspace_id grantee",
                 "sorted",
-                "memories_team_sorted: workspace_id team_id key",
+                "sorted",
+                "memories_team_sorted: workspace_id team_id expression",
                 "sorted",
             ],
         ),
@@ -338,14 +348,16 @@ fn a_prefix_is_a_range_of_keys() {
             "by age",
             |tx| listed(tx, None, list::Sort::Created, Some("a")),
             &[
-                "memories_own_sorted: workspace_id owner key",
+                "memories_own_sorted: workspace_id owner expression",
                 "sorted",
-                "memories_open_sorted: workspace_id key",
+                "memories_open_sorted: workspace_id expression",
                 "sorted",
                 "memories_1: id",
+                "memories_granted: expression, read alone",
                 "memory_grants_by_grantee: workspace_id grantee",
                 "sorted",
-                "memories_team_sorted: workspace_id team_id key",
+                "sorted",
+                "memories_team_sorted: workspace_id team_id expression",
                 "sorted",
             ],
         ),
@@ -353,12 +365,14 @@ fn a_prefix_is_a_range_of_keys() {
             "by key",
             |tx| listed(tx, None, list::Sort::Key, Some("a")),
             &[
-                "memories_own_sorted: workspace_id owner key",
-                "memories_open_sorted: workspace_id key",
+                "memories_own_sorted: workspace_id owner expression",
+                "memories_open_sorted: workspace_id expression",
                 "memories_1: id",
+                "memories_granted: expression, read alone",
                 "memory_grants_by_grantee: workspace_id grantee",
                 "sorted",
-                "memories_team_sorted: workspace_id team_id key",
+                "sorted",
+                "memories_team_sorted: workspace_id team_id expression",
             ],
         ),
         (
@@ -368,10 +382,10 @@ fn a_prefix_is_a_range_of_keys() {
                 list::count(tx, &scope(me()), &filter, NOW).map(drop)
             },
             &[
-                "memories_own_sorted: workspace_id owner key",
-                "memories_open_sorted: workspace_id key",
-                "memories_team_sorted: workspace_id team_id key",
-                "memories_1: id",
+                "memories_own_sorted: workspace_id owner expression",
+                "memories_open_sorted: workspace_id expression",
+                "memories_team_sorted: workspace_id team_id expression",
+                "memories_granted: expression, read alone",
                 "memory_grants_by_grantee: workspace_id grantee",
             ],
         ),
@@ -383,10 +397,10 @@ fn a_prefix_is_a_range_of_keys() {
                 list::count(tx, &scope(me()), &filter, NOW).map(drop)
             },
             &[
-                "memories_own_sorted: workspace_id owner key",
-                "memories_open_sorted: workspace_id key",
-                "memories_team_sorted: workspace_id team_id key",
-                "memories_1: id",
+                "memories_own_sorted: workspace_id owner expression",
+                "memories_open_sorted: workspace_id expression",
+                "memories_team_sorted: workspace_id team_id expression",
+                "memories_granted: expression",
                 "memory_grants_by_grantee: workspace_id grantee",
             ],
         ),
@@ -411,7 +425,7 @@ fn statistics_read_counters_and_what_ends_soon() {
                 "memories_open_expiring: workspace_id expires_at",
                 "memory_counts_by_access: workspace_id access team_id",
                 "memories_team_expiring: workspace_id team_id expires_at",
-                "memories_1: id",
+                "memories_granted: expression, read alone",
                 "memory_grants_by_grantee: workspace_id grantee",
             ],
         ),
@@ -432,7 +446,7 @@ fn statistics_read_counters_and_what_ends_soon() {
                 "memories_expiring: workspace_id owner expires_at",
                 "memories_open_expiring: workspace_id expires_at",
                 "memories_team_expiring: workspace_id team_id expires_at",
-                "memories_1: id",
+                "memories_granted: expression, read alone",
                 "memory_grants_by_grantee: workspace_id grantee",
             ],
         ),
