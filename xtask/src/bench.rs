@@ -87,34 +87,40 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<Outcome> {
         time: Duration::from_millis(if options.is_quick { 1_000 } else { 4_000 }),
     };
     let mut table = Table::default();
-    for part in PARTS.iter().filter(|part| options.parts.is_empty() || options.parts.iter().any(|one| one == *part)) {
-        match *part {
-            "calls" => cost::measure(&bench, &mut table)?,
-            "sizes" => grown(&bench, &options.sizes, &mut table)?,
-            "public" => sizes::public(&bench, &mut table)?,
-            _ => sweeping::measure(&bench, &mut table)?,
-        }
-    }
+    let measured = parts(&bench, &options, &mut table);
     table.note(described(repo, &options)?);
     say(&table.markdown());
+    measured?;
     if options.is_saved {
         save(repo, &table)?;
     }
     Ok(if table.holds() { Outcome::Clean } else { Outcome::Findings })
 }
 
-/// One directory after the other, each larger than the one before.
+fn parts(bench: &Bench, options: &Options, table: &mut Table) -> Result<()> {
+    for part in PARTS.iter().filter(|part| options.parts.is_empty() || options.parts.iter().any(|one| one == *part)) {
+        match *part {
+            "calls" => cost::measure(bench, table)?,
+            "sizes" => grown(bench, &options.sizes, table)?,
+            "public" => sizes::public(bench, table)?,
+            _ => sweeping::measure(bench, table)?,
+        }
+    }
+    Ok(())
+}
+
+/// One directory after the other, each larger than the one before. What was measured before a failure is kept.
 fn grown(bench: &Bench, sizes: &[usize], table: &mut Table) -> Result<()> {
     let mut measured = sizes::Measured::default();
-    for size in sizes {
+    let done = sizes.iter().try_for_each(|size| {
         let (hall, many, ids) = sizes::measure(bench, *size, &mut measured)?;
         let hall = resting::measure(bench, hall, *size, table)?;
         cost::at_size(bench, &hall, (*size, &many, &ids), table)?;
         hall.process.stop()?;
-        fs::remove_dir_all(bench.size_path(*size)).map_err(|error| format!("cannot remove a directory: {error}"))?;
-    }
+        fs::remove_dir_all(bench.size_path(*size)).map_err(|error| format!("cannot remove a directory: {error}"))
+    });
     sizes::rows(&measured, table);
-    Ok(())
+    done
 }
 
 /// Load has to be made by optimised code, or it is the client that is measured.

@@ -96,7 +96,7 @@ impl Hall {
         let next = |request: &mut Vec<u8>| {
             *request = owner.tool("share_memory", &json!({ "id": left.next(), "grants": grants }));
         };
-        load::run(self.process.address, SHARERS, Until::Calls(ids.len()), next, |_| {})?.sound("sharing").map(drop)
+        load::run(self.process.address, SHARERS, Until::Taken(ids.len()), next, |_| {})?.sound("sharing").map(drop)
     }
 
     /// Agents among which load is spread, as that of many callers is.
@@ -123,17 +123,16 @@ impl Hall {
             *request = owner.post("/api/v1/memories/batch", &json!({ "items": items }));
         };
         let seen = |body: &[u8]| ids.extend(memory_ids(body));
-        let batches = Until::Calls(rows.count.div_ceil(BATCH));
+        let batches = Until::Taken(rows.count.div_ceil(BATCH));
+        let cpu = self.process.cpu_micros()?;
         let loaded = load::run(self.process.address, LOADERS, batches, next, seen)?.sound("filling")?;
+        let cpu = (self.process.cpu_micros()? - cpu) / rows.count as f64;
         if ids.len() != rows.count {
             return Err(format!("filling: {} of {} memories were stored", ids.len(), rows.count));
         }
         let rate = rows.count as f64 / loaded.wall.as_secs_f64().max(1e-9);
-        super::progress(&format!(
-            "  stored {} memories in {:.1} s, {rate:.0}/s",
-            rows.count,
-            loaded.wall.as_secs_f64()
-        ));
+        let took = loaded.wall.as_secs_f64();
+        super::progress(&format!("  stored {} memories in {took:.1} s, {rate:.0}/s, {cpu:.0} µs each", rows.count));
         Ok(ids)
     }
 

@@ -100,7 +100,6 @@ impl Series<'_> {
         (callers, bounds): (usize, Bounds),
         mut next: impl FnMut() -> Vec<u8>,
     ) -> Result<()> {
-        super::progress(&format!("  {kind}"));
         let process = &self.hall.process;
         load::run(process.address, callers, Until::Calls(50), |bytes| *bytes = next(), |_| {})?.sound(kind)?;
         let mut best: Option<Cost> = None;
@@ -119,7 +118,9 @@ impl Series<'_> {
         if !self.measured.kinds.contains(&kind) {
             self.measured.kinds.push(kind);
         }
-        self.measured.figures.insert((kind, self.size), (best.unwrap_or_default(), bounds));
+        let best = best.unwrap_or_default();
+        super::progress(&best.row(format!("  {kind}")).line());
+        self.measured.figures.insert((kind, self.size), (best, bounds));
         Ok(())
     }
 }

@@ -91,7 +91,7 @@ impl Row {
         self.gate(name, value, Bound::AtLeast(f64::NEG_INFINITY))
     }
 
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let shown = |gate: &Gate| match gate.bound {
             Bound::AtLeast(f64::NEG_INFINITY) => format!("{} {}", gate.name, number(gate.value)),
             _ => gate.shown(),
