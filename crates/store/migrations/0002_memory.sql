@@ -79,7 +79,7 @@ CREATE TABLE memory_grants (
   granted_at BIGINT NOT NULL,
   PRIMARY KEY (workspace_id, memory_id, grantee)
 );
-CREATE INDEX memory_grants_by_grantee ON memory_grants (workspace_id, grantee, memory_id);
+CREATE INDEX memory_grants_by_grantee ON memory_grants (workspace_id, grantee, memory_id, expires_at, permission);
 
 -- Versions that were replaced; the present one is the row itself.
 CREATE TABLE memory_versions (
