@@ -81,6 +81,16 @@ impl Sort {
         }
     }
 
+    /// Whether a row of a list comes later than every row of a place's moment or key.
+    fn is_past(self, row: &crate::Row<'_>, place: &Place) -> Result<bool> {
+        match (self, place) {
+            (Self::Updated, Place::Moment(at, _)) => Ok(row.int(26)? < *at),
+            (Self::Created, Place::Moment(at, _)) => Ok(row.int(25)? < *at),
+            (_, Place::Key(key, _)) => Ok(row.opt_text_ref(2)?.unwrap_or_default() > key.as_str()),
+            (Self::Key, Place::Moment(..)) => Ok(false),
+        }
+    }
+
     fn order(self, left: &Memory, right: &Memory) -> Ordering {
         match self {
             Self::Updated => (right.updated_at, right.id).cmp(&(left.updated_at, left.id)),
@@ -392,15 +402,16 @@ pub fn list(
         let mine = teams::memberships(tx, scope, scope.viewer())?;
         sources.extend(mine.into_iter().map(|team| (&TEAM, team.to_string())));
     }
-    let mut rows = Vec::new();
+    let mut rows: Vec<Memory> = Vec::new();
     for (source, whose) in sources {
         let narrowing = narrowing(scope, whose, filter, now);
         let statement = source.statement(sort, filter.is_keyed());
-        rows.extend(one_source(tx, statement, narrowing, filter, (after, limit))?);
+        let last = rows.get(limit.saturating_sub(1)).map(|row| sort.place(row));
+        rows.extend(one_source(tx, statement, narrowing, filter, (sort, after, limit, last))?);
+        rows.sort_by(|left, right| sort.order(left, right));
+        rows.dedup_by(|left, right| left.id == right.id);
+        rows.truncate(limit);
     }
-    rows.sort_by(|left, right| sort.order(left, right));
-    rows.dedup_by(|left, right| left.id == right.id);
-    rows.truncate(limit);
     Ok(rows)
 }
 
@@ -421,7 +432,7 @@ fn one_source<'a>(
     statement: &'static str,
     mut args: Vec<Value<'a>>,
     filter: &'a Filter,
-    (after, limit): (&'a Place, usize),
+    (sort, after, limit, last): (Sort, &'a Place, usize, Option<Place>),
 ) -> Result<Vec<Memory>> {
     match after {
         Place::Moment(at, id) => {
@@ -440,7 +451,9 @@ fn one_source<'a>(
     args.push(Value::from(rows));
     let mut kept = Vec::new();
     let walked = tx.each(statement, &args, |row| {
-        if kept.len() == limit {
+        // A page that is full already takes nothing that comes after its last row.
+        let is_past = |last: &Place| sort.is_past(row, last);
+        if kept.len() == limit || last.as_ref().map(is_past).transpose()? == Some(true) {
             return Err(Stop::Full);
         }
         // Most rows fail a filter on tags: they are not read any further.

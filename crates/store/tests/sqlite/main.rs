@@ -7,6 +7,7 @@ mod conformance;
 mod crash;
 mod directory;
 mod faults;
+mod lists;
 mod plans;
 mod teams;
 

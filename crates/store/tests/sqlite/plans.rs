@@ -22,7 +22,7 @@ use types::{
 
 use crate::{conformance::Answer, options, tempdir};
 
-const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
 thread_local! {
     /// The statements of this database thread, while they are listened to.
@@ -66,15 +66,15 @@ fn hear() {
     ONCE.call_once(|| tracing::subscriber::set_global_default(Listener).unwrap());
 }
 
-fn me() -> PrincipalId {
+pub(super) fn me() -> PrincipalId {
     PrincipalId::Agent(AgentId::from_value(1))
 }
 
-fn another() -> PrincipalId {
+pub(super) fn another() -> PrincipalId {
     PrincipalId::Agent(AgentId::from_value(2))
 }
 
-fn scope(of: PrincipalId) -> Scope {
+pub(super) fn scope(of: PrincipalId) -> Scope {
     #[expect(clippy::disallowed_methods, reason = "a test speaks for both agents")]
     Scope::of(WorkspaceId::from_value(1), of)
 }
@@ -84,7 +84,7 @@ fn everything() -> Everything {
     Everything::because("a test explains statements")
 }
 
-fn memory(number: u128, owner: PrincipalId, access: Access) -> Memory {
+pub(super) fn memory(number: u128, owner: PrincipalId, access: Access) -> Memory {
     Memory {
         id: MemoryId::from_value(number),
         owner,
@@ -134,7 +134,7 @@ fn team() -> TeamId {
 }
 
 /// Memory 1 is mine; 2 is another agent's, shared with my team.
-fn fill(tx: &Tx<'_>) -> Result<(), Error> {
+pub(super) fn fill(tx: &Tx<'_>) -> Result<(), Error> {
     let (id, status) = (WorkspaceId::from_value(1), "active".to_owned());
     let workspace = Workspace { id, slug: "w".to_owned(), name: "W".to_owned(), status, created_at: NOW };
     store::workspaces::insert(tx, everything(), &workspace, &[0; 32])?;
