@@ -19,7 +19,7 @@ fn pages_of_tagged_rows_from_several_sources_follow_each_other() {
         // Mine and my team's take turns in time, and run against each other in the order of keys; every third has the tag.
         for number in 10..70_i64 {
             let (owner, access) = if number % 2 == 0 { (me(), Access::Private) } else { (another(), Access::Team) };
-            let at = NOW.plus_secs(number / 4);
+            let at = NOW.plus_secs(number / 10);
             let tags = if number % 3 == 0 { vec!["third".to_owned()] } else { Vec::new() };
             let base = memory(u128::from(number.unsigned_abs()), owner, access);
             let key = Some(format!("key-{}", 100 - number));
