@@ -2,16 +2,19 @@
 //! at another size. Builds for release, works on free ports over directories that are removed again, and writes nothing
 //! unless told to save the table.
 //!
-//! Start at [`run`]; `cost.rs` measures calls, `sizes.rs` what grows with the directory, `resting.rs` start and memory.
+//! Start at [`run`]; `cost.rs` measures calls, `sizes.rs` what grows with the directory, `resting.rs` start and memory,
+//! `sweeping.rs` writes beside the sweeper. `meter.rs` says how much of the machine others took meanwhile.
 
 mod calls;
 mod corpus;
 mod cost;
 mod hall;
 mod load;
+mod meter;
 mod process;
 mod resting;
 mod sizes;
+mod sweeping;
 mod table;
 
 use std::fs;
@@ -27,6 +30,12 @@ use crate::repo::Repo;
 use crate::report::{Outcome, Result, say};
 
 const QUALITY: &str = "docs/quality.md";
+/// Memories at which the gate measures.
+const FULL: &[usize] = &[1_000, 10_000, 100_000, 1_000_000];
+/// Memories at which a quick run does.
+const QUICK: &[usize] = &[1_000, 10_000];
+/// What is measured, in this order; `--only` chooses.
+const PARTS: [&str; 4] = ["calls", "sizes", "public", "sweeper"];
 /// Asked for by a run in another profile, which does the rest itself.
 const HERE: &str = "--here";
 
@@ -35,6 +44,8 @@ struct Options {
     /// Where `guildhall` and `bare` lie, when they are not to be built.
     binaries: Option<PathBuf>,
     sizes: Vec<usize>,
+    /// Which parts are measured; none for all.
+    parts: Vec<String>,
     is_quick: bool,
     is_saved: bool,
     is_here: bool,
@@ -76,22 +87,40 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<Outcome> {
         time: Duration::from_millis(if options.is_quick { 1_000 } else { 4_000 }),
     };
     let mut table = Table::default();
-    cost::measure(&bench, &mut table)?;
-    let mut measured = sizes::Measured::default();
-    for size in &options.sizes {
-        let hall = sizes::measure(&bench, *size, &mut measured)?;
-        if Some(size) == options.sizes.last() {
-            sizes::rows(&measured, &mut table);
-            resting::measure(&bench, hall, *size, &mut table)?;
-        }
-    }
-    sizes::public(&bench, &mut table)?;
+    let measured = parts(&bench, &options, &mut table);
     table.note(described(repo, &options)?);
     say(&table.markdown());
+    measured?;
     if options.is_saved {
         save(repo, &table)?;
     }
     Ok(if table.holds() { Outcome::Clean } else { Outcome::Findings })
+}
+
+fn parts(bench: &Bench, options: &Options, table: &mut Table) -> Result<()> {
+    for part in PARTS.iter().filter(|part| options.parts.is_empty() || options.parts.iter().any(|one| one == *part)) {
+        match *part {
+            "calls" => cost::measure(bench, table)?,
+            "sizes" => grown(bench, &options.sizes, table)?,
+            "public" => sizes::public(bench, table)?,
+            _ => sweeping::measure(bench, table)?,
+        }
+    }
+    Ok(())
+}
+
+/// One directory after the other, each larger than the one before. What was measured before a failure is kept.
+fn grown(bench: &Bench, sizes: &[usize], table: &mut Table) -> Result<()> {
+    let mut measured = sizes::Measured::default();
+    let done = sizes.iter().try_for_each(|size| {
+        let (hall, many, ids) = sizes::measure(bench, *size, &mut measured)?;
+        let hall = resting::measure(bench, hall, *size, table)?;
+        cost::at_size(bench, &hall, (*size, &many, &ids), table)?;
+        hall.process.stop()?;
+        fs::remove_dir_all(bench.size_path(*size)).map_err(|error| format!("cannot remove a directory: {error}"))
+    });
+    sizes::rows(&measured, table);
+    done
 }
 
 /// Load has to be made by optimised code, or it is the client that is measured.
@@ -112,6 +141,7 @@ fn in_release(repo: &Repo, arguments: &[String]) -> Result<Outcome> {
 impl Options {
     fn parse(arguments: &[String]) -> Result<Self> {
         let (mut binaries, mut sizes, mut is_quick, mut is_saved, mut is_here) = (None, None, false, false, false);
+        let mut parts = Vec::new();
         let mut rest = arguments.iter().map(String::as_str);
         while let Some(argument) = rest.next() {
             match argument {
@@ -122,11 +152,20 @@ impl Options {
                 "--sizes" => {
                     sizes = Some(Self::sizes(rest.next().ok_or("--sizes needs numbers, such as 1000,10000")?)?)
                 }
+                "--only" => parts = Self::parts(rest.next().ok_or("--only needs parts, such as calls,sizes")?)?,
                 other => return Err(format!("`{other}` is not understood")),
             }
         }
-        let sizes = sizes.unwrap_or_else(|| if is_quick { vec![1_000, 10_000] } else { vec![1_000, 10_000, 100_000] });
-        Ok(Self { binaries, sizes, is_quick, is_saved, is_here })
+        let sizes = sizes.unwrap_or_else(|| if is_quick { QUICK } else { FULL }.to_vec());
+        Ok(Self { binaries, sizes, parts, is_quick, is_saved, is_here })
+    }
+
+    fn parts(text: &str) -> Result<Vec<String>> {
+        let parts: Vec<String> = text.split(',').map(str::to_owned).collect();
+        match parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
+            Some(part) => Err(format!("--only: `{part}` is none of {}", PARTS.join(", "))),
+            None => Ok(parts),
+        }
     }
 
     fn sizes(text: &str) -> Result<Vec<usize>> {
@@ -158,6 +197,11 @@ impl Drop for Folder {
 impl Bench {
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// The directory that is filled with so many memories.
+    fn size_path(&self, size: usize) -> PathBuf {
+        self.path(&format!("size-{size}"))
     }
 }
 
@@ -194,6 +238,12 @@ fn save(repo: &Repo, table: &Table) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_are_known_ones() {
+        assert_eq!(Options::parts("sizes,calls").unwrap(), ["sizes", "calls"]);
+        assert!(Options::parts("size").is_err());
+    }
 
     #[test]
     fn sizes_are_sorted_and_not_tiny() {

@@ -51,8 +51,18 @@ CREATE INDEX memories_team_updated ON memories (workspace_id, team_id, updated_a
   WHERE deleted_at IS NULL AND trust <> 'quarantined' AND team_id IS NOT NULL;
 CREATE INDEX memories_team_created ON memories (workspace_id, team_id, created_at, id)
   WHERE deleted_at IS NULL AND trust <> 'quarantined' AND team_id IS NOT NULL;
-CREATE INDEX memories_quarantined ON memories (workspace_id, id) WHERE deleted_at IS NULL AND trust = 'quarantined';
-CREATE INDEX memories_flagged ON memories (workspace_id, id) WHERE deleted_at IS NULL AND flags <> '[]';
+CREATE INDEX memories_quarantined ON memories (workspace_id, trust, id) WHERE deleted_at IS NULL AND trust = 'quarantined';
+CREATE INDEX memories_flagged ON memories (workspace_id, deleted_at, id) WHERE deleted_at IS NULL AND flags <> '[]';
+CREATE INDEX memories_stored ON memories (workspace_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX memories_deleted ON memories (workspace_id, owner, id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX memories_open_expiring ON memories (workspace_id, expires_at)
+  WHERE deleted_at IS NULL AND trust <> 'quarantined' AND access IN ('public', 'system') AND expires_at IS NOT NULL;
+CREATE INDEX memories_team_expiring ON memories (workspace_id, team_id, expires_at)
+  WHERE deleted_at IS NULL AND trust <> 'quarantined' AND team_id IS NOT NULL AND expires_at IS NOT NULL;
+-- What lists and statistics look at in rows that were granted one by one; their own rows are read for one page only.
+CREATE INDEX memories_granted ON memories (CAST(id AS TEXT), id, workspace_id, owner, kind, access, team_id, trust, layer,
+  project, key, expires_at, size_bytes, created_at, updated_at, deleted_at)
+  WHERE deleted_at IS NULL AND trust <> 'quarantined' AND access IN ('shared', 'team');
 CREATE INDEX memories_expiring ON memories (workspace_id, owner, expires_at)
   WHERE deleted_at IS NULL AND expires_at IS NOT NULL;
 CREATE INDEX memories_by_expiry ON memories (expires_at) WHERE expires_at IS NOT NULL;
@@ -69,7 +79,7 @@ CREATE TABLE memory_grants (
   granted_at BIGINT NOT NULL,
   PRIMARY KEY (workspace_id, memory_id, grantee)
 );
-CREATE INDEX memory_grants_by_grantee ON memory_grants (workspace_id, grantee, memory_id);
+CREATE INDEX memory_grants_by_grantee ON memory_grants (workspace_id, grantee, memory_id, expires_at, permission);
 
 -- Versions that were replaced; the present one is the row itself.
 CREATE TABLE memory_versions (

@@ -151,6 +151,8 @@ impl<'c> Tx<'c> {
         if self.connection.is_autocommit() {
             return Err(Error::unavailable("the transaction was lost"));
         }
+        // Its arguments are not logged: they are what callers store.
+        tracing::trace!(sql, "statement");
         let statement =
             self.connection.prepare_cached(sql).map_err(|error| Error::sqlite("prepare a statement", error))?;
         if self.access == Access::Read && !statement.readonly() {

@@ -9,6 +9,7 @@ const MODERN: &str = "2026-07-28";
 /// A key and what identifies its agent.
 #[derive(Debug, Clone)]
 pub(super) struct Agent {
+    pub(super) id: String,
     pub(super) key: String,
 }
 
@@ -46,6 +47,12 @@ impl Agent {
         self.request("GET", path, "Accept: application/json\r\n", "")
     }
 
+    /// A REST request with a body.
+    pub(super) fn post(&self, path: &str, body: &Value) -> Vec<u8> {
+        let headers = "Content-Type: application/json\r\nAccept: application/json\r\n";
+        self.request("POST", path, headers, &body.to_string())
+    }
+
     fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1_024);
         let length = match method {
@@ -69,10 +76,26 @@ pub(super) fn structured(body: &[u8]) -> Option<Value> {
     message.pointer("/result/structuredContent").cloned()
 }
 
-/// The first id of a memory in an answer.
-pub(super) fn memory_id(body: &[u8]) -> Option<String> {
-    let at = body.windows(4).position(|four| four == b"mem_")?;
-    let id = body.get(at..)?;
-    let end = id.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))?;
-    id.get(..end).and_then(|id| String::from_utf8(id.to_vec()).ok())
+/// The ids of the memories in an answer, which is too large to be parsed while others wait.
+pub(super) fn memory_ids(body: &[u8]) -> Vec<String> {
+    const BEFORE: &[u8] = b"\"id\":\"";
+    let starts = body.windows(BEFORE.len() + 4).enumerate().filter(|(_, part)| part.ends_with(b"mem_"));
+    let id = |at: usize| {
+        let id = body.get(at + BEFORE.len()..)?;
+        let end = id.iter().position(|byte| *byte == b'"')?;
+        id.get(..end).and_then(|id| String::from_utf8(id.to_vec()).ok())
+    };
+    starts.filter(|(_, part)| part.starts_with(BEFORE)).filter_map(|(at, _)| id(at)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_those_of_the_memories_alone() {
+        let answer = br#"{"items":[{"id":"mem_1","owner":"agt_2","superseded_by":"mem_9"},{"id":"mem_3","n":1}]}"#;
+        assert_eq!(memory_ids(answer), ["mem_1", "mem_3"]);
+        assert!(memory_ids(br#"{"id":"mem_"#).is_empty());
+    }
 }

@@ -3,17 +3,23 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::calls::{Agent, memory_id, structured};
+use super::calls::{Agent, memory_ids, structured};
 use super::corpus::{Corpus, Dice};
 use super::load::{self, Until};
 use super::process::{self, Process};
 use crate::report::Result;
 
-/// Callers that fill a directory.
-const LOADERS: usize = 64;
+/// Callers that fill a directory, each with a batch under way.
+const LOADERS: usize = 8;
+/// Memories of one batch: as many as the operation takes.
+const BATCH: usize = 100;
+/// Callers that share memories.
+const SHARERS: usize = 64;
 
 /// A server over a directory.
 pub(super) struct Hall {
@@ -32,8 +38,16 @@ impl Hall {
 
     /// Stops in an orderly way and starts again.
     pub(super) fn restart(self) -> Result<Self> {
+        self.restart_at(Instant::now())
+    }
+
+    /// Stops in an orderly way and starts again, not before a moment.
+    pub(super) fn restart_at(self, moment: Instant) -> Result<Self> {
         let Self { binary, data, process } = self;
         process.stop()?;
+        while let Some(left) = moment.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            thread::park_timeout(left);
+        }
         let process = process::guildhall(&binary, &data)?;
         Ok(Self { binary, data, process })
     }
@@ -60,19 +74,29 @@ impl Hall {
 
     /// Makes an agent with a key that is not limited.
     pub(super) fn agent(&self, name: &str) -> Result<Agent> {
-        let text = |answer: &[u8], path: &str| {
-            let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-            answer
-                .pointer(path)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-                .ok_or_else(|| format!("no {path} in {answer}"))
-        };
         let made = self.operator("agent.create", &json!({ "name": name, "role": "agent" }))?;
         let key = json!({
             "label": "bench", "principal": text(&made, "/id")?, "rate_per_minute": 1_000_000, "rate_per_hour": 60_000_000,
         });
-        Ok(Agent { key: text(&self.operator("key.create", &key)?, "/api_key")? })
+        Ok(Agent { id: text(&made, "/id")?, key: text(&self.operator("key.create", &key)?, "/api_key")? })
+    }
+
+    /// Makes a team of these agents; its id.
+    pub(super) fn team(&self, name: &str, members: &[&Agent]) -> Result<String> {
+        let made = text(&self.operator("team.create", &json!({ "name": name }))?, "/id")?;
+        for member in members {
+            self.operator("team.add", &json!({ "id": made, "principal": member.id }))?;
+        }
+        Ok(made)
+    }
+
+    /// Lets an agent read memories of another.
+    pub(super) fn grant(&self, owner: &Agent, to: &Agent, ids: &[&String]) -> Result<()> {
+        let (mut left, grants) = (ids.iter(), json!([{ "grantee": to.id, "permission": "read" }]));
+        let next = |request: &mut Vec<u8>| {
+            *request = owner.tool("share_memory", &json!({ "id": left.next(), "grants": grants }));
+        };
+        load::run(self.process.address, SHARERS, Until::Taken(ids.len()), next, |_| {})?.sound("sharing").map(drop)
     }
 
     /// Agents among which load is spread, as that of many callers is.
@@ -88,26 +112,27 @@ impl Hall {
         line.and_then(|number| number.trim().parse().ok()).ok_or_else(|| format!("no counter {name}"))
     }
 
-    /// Stores documents of an agent, every fifth with a key; their ids.
+    /// Stores documents of an agent in batches, every fifth with a key; their ids, in no order.
     pub(super) fn fill(&self, owner: &Agent, rows: &Rows<'_>) -> Result<Vec<String>> {
         let mut dice = Dice::new(rows.seed);
         let (mut ids, mut number) = (Vec::with_capacity(rows.count), 0);
         let next = |request: &mut Vec<u8>| {
-            let mut new = json!({
-                "content": rows.corpus.document(&mut dice),
-                "tags": [format!("topic-{}", dice.below(50)), format!("run-{}", dice.below(1_000))],
-                "access": rows.access,
-            });
-            if let Some(new) = new.as_object_mut().filter(|_| number % 5 == 0) {
-                new.insert("key".to_owned(), key(number).into());
-            }
-            number += 1;
-            *request = owner.tool("create_memory", &new);
+            let end = rows.count.min(number + BATCH);
+            let items: Vec<Value> = (number..end).map(|number| rows.document(number, &mut dice)).collect();
+            number = end;
+            *request = owner.post("/api/v1/memories/batch", &json!({ "items": items }));
         };
-        let seen = |body: &[u8]| ids.extend(memory_id(body));
-        let loaded =
-            load::run(self.process.address, LOADERS, Until::Calls(rows.count), next, seen)?.sound("filling")?;
-        super::progress(&format!("  stored {} memories, {:.0}/s", loaded.calls, loaded.rate()));
+        let seen = |body: &[u8]| ids.extend(memory_ids(body));
+        let batches = Until::Taken(rows.count.div_ceil(BATCH));
+        let cpu = self.process.cpu_micros()?;
+        let loaded = load::run(self.process.address, LOADERS, batches, next, seen)?.sound("filling")?;
+        let cpu = (self.process.cpu_micros()? - cpu) / rows.count as f64;
+        if ids.len() != rows.count {
+            return Err(format!("filling: {} of {} memories were stored", ids.len(), rows.count));
+        }
+        let rate = rows.count as f64 / loaded.wall.as_secs_f64().max(1e-9);
+        let took = loaded.wall.as_secs_f64();
+        super::progress(&format!("  stored {} memories in {took:.1} s, {rate:.0}/s, {cpu:.0} µs each", rows.count));
         Ok(ids)
     }
 
@@ -120,12 +145,49 @@ impl Hall {
     }
 }
 
+/// A text in an answer.
+fn text(answer: &[u8], path: &str) -> Result<String> {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let found = answer.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    found.ok_or_else(|| format!("no {path} in {answer}"))
+}
+
 /// Documents to be stored.
 pub(super) struct Rows<'c> {
     pub(super) corpus: &'c Corpus,
     pub(super) count: usize,
     pub(super) access: &'static str,
+    /// The team that may read every tenth.
+    pub(super) team: Option<String>,
+    /// Seconds they live; 0 for ever.
+    pub(super) expires_in: u32,
     pub(super) seed: u64,
+}
+
+impl<'c> Rows<'c> {
+    /// So many that only their owner may read.
+    pub(super) const fn private(corpus: &'c Corpus, count: usize, seed: u64) -> Self {
+        Self { corpus, count, access: "private", team: None, expires_in: 0, seed }
+    }
+
+    fn document(&self, number: usize, dice: &mut Dice) -> Value {
+        let mut new = json!({
+            "content": self.corpus.document(dice),
+            "tags": [format!("topic-{}", dice.below(50)), format!("run-{}", dice.below(1_000))],
+            "access": self.access,
+            "expires_in": self.expires_in,
+        });
+        if let Some(new) = new.as_object_mut() {
+            if number.is_multiple_of(5) {
+                new.insert("key".to_owned(), key(number).into());
+            }
+            if let Some(team) = self.team.as_ref().filter(|_| number % 10 == 3) {
+                new.insert("access".to_owned(), "team".into());
+                new.insert("team_id".to_owned(), team.as_str().into());
+            }
+        }
+        new
+    }
 }
 
 /// The key of the document with this number.

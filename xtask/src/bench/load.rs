@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use rustix::event::epoll;
+use rustix::event::{self, PollFd, PollFlags, epoll};
 
 use crate::report::Result;
 
@@ -15,7 +15,12 @@ use crate::report::Result;
 pub(super) enum Until {
     Passed(Duration),
     Calls(usize),
+    /// So many calls; one that a busy server refuses to begin is made again, [`REFUSALS`] times in all.
+    Taken(usize),
 }
+
+/// How often a server may refuse before it is a failure: beside other work it is slow, not broken.
+const REFUSALS: usize = 1_000;
 
 /// How the calls went.
 #[derive(Debug, Default)]
@@ -62,8 +67,18 @@ impl Outcome {
     }
 }
 
+/// What came in.
+enum Heard {
+    /// Less than an answer.
+    Part,
+    /// The server is too busy; nothing was done.
+    Refused,
+    Answer,
+}
+
 struct Caller {
     stream: TcpStream,
+    request: Vec<u8>,
     asked: Instant,
     answer: Vec<u8>,
 }
@@ -85,19 +100,20 @@ pub(super) fn run(
         let data = epoll::EventData::new_u64(number as u64);
         epoll::add(&waiting, &stream, data, epoll::EventFlags::IN).map_err(|error| failed(error.into()))?;
         stream.set_nonblocking(true).map_err(failed)?;
-        all.push(Caller { stream, asked: Instant::now(), answer: Vec::with_capacity(16 * 1024) });
+        all.push(Caller { stream, request: Vec::new(), asked: Instant::now(), answer: Vec::with_capacity(16 * 1024) });
     }
     let begun = Instant::now();
     let is_over = |asked: usize| match until {
         Until::Passed(time) => begun.elapsed() >= time,
-        Until::Calls(calls) => asked >= calls,
+        Until::Calls(calls) | Until::Taken(calls) => asked >= calls,
     };
-    let (mut outcome, mut request, mut asked) = (Outcome::default(), Vec::new(), 0);
+    let (mut outcome, mut asked) = (Outcome::default(), 0);
+    let mut refusals = if matches!(until, Until::Taken(_)) { REFUSALS } else { 0 };
     for caller in &mut all {
         if is_over(asked) {
             break;
         }
-        caller.ask(&mut request, &mut next).map_err(failed)?;
+        caller.ask(&mut next).map_err(failed)?;
         asked += 1;
     }
     let mut events = Vec::with_capacity(callers);
@@ -108,11 +124,17 @@ pub(super) fn run(
         for event in &events {
             let number = usize::try_from(event.data.u64()).unwrap_or(usize::MAX);
             let Some(caller) = all.get_mut(number) else { continue };
-            if !caller.hear(&mut outcome, &mut seen).map_err(failed)? {
-                continue;
+            match caller.hear(&mut outcome, refusals > 0, &mut seen).map_err(failed)? {
+                Heard::Part => continue,
+                Heard::Refused => {
+                    refusals -= 1;
+                    caller.send().map_err(failed)?;
+                    continue;
+                }
+                Heard::Answer => {}
             }
             if !is_over(asked) {
-                caller.ask(&mut request, &mut next).map_err(failed)?;
+                caller.ask(&mut next).map_err(failed)?;
                 asked += 1;
             }
         }
@@ -123,25 +145,49 @@ pub(super) fn run(
 }
 
 impl Caller {
-    fn ask(&mut self, request: &mut Vec<u8>, next: &mut impl FnMut(&mut Vec<u8>)) -> std::io::Result<()> {
-        request.clear();
-        next(request);
-        self.answer.clear();
-        self.asked = Instant::now();
-        // Far smaller than the socket's buffer, which is empty while nothing is asked.
-        self.stream.write_all(request)
+    fn ask(&mut self, next: &mut impl FnMut(&mut Vec<u8>)) -> std::io::Result<()> {
+        self.request.clear();
+        next(&mut self.request);
+        self.send()
     }
 
-    /// Reads what is there; whether the answer is complete.
-    fn hear(&mut self, outcome: &mut Outcome, seen: &mut impl FnMut(&[u8])) -> std::io::Result<bool> {
+    fn send(&mut self) -> std::io::Result<()> {
+        self.answer.clear();
+        self.asked = Instant::now();
+        let mut rest = self.request.as_slice();
+        while !rest.is_empty() {
+            match self.stream.write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                // A batch can be larger than the socket's buffer; the server reads it meanwhile.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let mut waiting = [PollFd::new(&self.stream, PollFlags::OUT)];
+                    event::poll(&mut waiting, None)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is there.
+    fn hear(
+        &mut self,
+        outcome: &mut Outcome,
+        may_refuse: bool,
+        seen: &mut impl FnMut(&[u8]),
+    ) -> std::io::Result<Heard> {
         let mut part = [0; 64 * 1024];
         match self.stream.read(&mut part) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(count) => self.answer.extend_from_slice(part.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Heard::Part),
             Err(error) => return Err(error),
         }
-        let Some((status, body)) = parsed(&self.answer)? else { return Ok(false) };
+        let Some((status, body)) = parsed(&self.answer)? else { return Ok(Heard::Part) };
+        if status == 503 && may_refuse {
+            return Ok(Heard::Refused);
+        }
         outcome.micros.push(u64::try_from(self.asked.elapsed().as_micros()).unwrap_or(u64::MAX));
         outcome.calls += 1;
         outcome.bytes = body.len();
@@ -152,7 +198,7 @@ impl Caller {
             outcome.bad += 1;
         }
         seen(body);
-        Ok(true)
+        Ok(Heard::Answer)
     }
 }
 

@@ -14,7 +14,9 @@ use crate::repo::Repo;
 use crate::report::Result;
 
 /// Nothing of what is measured should be a limit.
-const LIMITS: [(&str, &str); 3] = [
+const LIMITS: [(&str, &str); 5] = [
+    ("GUILDHALL__MEMORY__MAX_ROWS", "100000000"),
+    ("GUILDHALL__MEMORY__MAX_MEGABYTES", "1048576"),
     ("GUILDHALL__LIMITS__AGENTS_PER_MINUTE", "1000000"),
     ("GUILDHALL__LIMITS__USERS_PER_MINUTE", "1000000"),
     ("GUILDHALL__LIMITS__KEY_PER_MINUTE", "1000000"),
@@ -75,6 +77,33 @@ pub(super) fn init(binary: &Path, data: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Processor time of this process so far, in microseconds.
+pub(super) fn own_cpu_micros() -> Result<f64> {
+    cpu_micros("self")
+}
+
+/// Processor time that all processes have used since the machine started, in microseconds.
+pub(super) fn machine_cpu_micros() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/stat").map_err(|error| format!("cannot read /proc/stat: {error}"))?;
+    let fields = stat.lines().next().and_then(|line| line.strip_prefix("cpu ")).ok_or("/proc/stat has no sum")?;
+    // user nice system idle iowait irq softirq steal; waiting is no use of the processor.
+    let is_busy = |place: &usize| !matches!(place, 3 | 4);
+    let ticks = (0..).zip(fields.split_whitespace().take(8)).filter(|(place, _)| is_busy(place));
+    Ok(micros(ticks.filter_map(|(_, field)| field.parse::<f64>().ok()).sum()))
+}
+
+fn cpu_micros(process: &str) -> Result<f64> {
+    let path = format!("/proc/{process}/stat");
+    let stat = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
+    // The name, in parentheses, may hold anything; the numbers begin behind it with field 3.
+    let (_, fields) = stat.rsplit_once(')').ok_or("a process without a name")?;
+    Ok(micros(fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum()))
+}
+
+fn micros(ticks: f64) -> f64 {
+    ticks * 1e6 / rustix::param::clock_ticks_per_second() as f64
+}
+
 fn free_address() -> Result<SocketAddr> {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let free = TcpListener::bind(any).and_then(|listener| listener.local_addr());
@@ -114,12 +143,7 @@ fn answers(address: SocketAddr, path: &str) -> bool {
 impl Process {
     /// Processor time used so far, in microseconds.
     pub(super) fn cpu_micros(&self) -> Result<f64> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
-        // The name, in parentheses, may hold anything; the numbers begin behind it with field 3.
-        let (_, fields) = stat.rsplit_once(')').ok_or("a process without a name")?;
-        let ticks: f64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-        Ok(ticks * 1e6 / rustix::param::clock_ticks_per_second() as f64)
+        cpu_micros(&self.child.id().to_string())
     }
 
     /// Resident memory now, in bytes.

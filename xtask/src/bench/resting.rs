@@ -12,7 +12,8 @@ const STARTS: usize = 5;
 const WEIGHED: usize = 100_000;
 const MIB: f64 = 1024.0 * 1024.0;
 
-pub(super) fn measure(bench: &Bench, mut hall: Hall, size: usize, table: &mut Table) -> Result<()> {
+/// Measures a directory of this size; its server is started anew and has its search index loaded then.
+pub(super) fn measure(bench: &Bench, mut hall: Hall, size: usize, table: &mut Table) -> Result<Hall> {
     super::progress(&format!("at rest: {size} memories"));
     let mut ready = Vec::new();
     for _ in 0..STARTS {
@@ -44,5 +45,5 @@ pub(super) fn measure(bench: &Bench, mut hall: Hall, size: usize, table: &mut Ta
     } else {
         row.gate("bytes/row", each, Bound::AtMost(600.0))
     });
-    hall.process.stop()
+    Ok(hall)
 }

@@ -91,7 +91,7 @@ impl Row {
         self.gate(name, value, Bound::AtLeast(f64::NEG_INFINITY))
     }
 
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let shown = |gate: &Gate| match gate.bound {
             Bound::AtLeast(f64::NEG_INFINITY) => format!("{} {}", gate.name, number(gate.value)),
             _ => gate.shown(),
@@ -106,7 +106,7 @@ impl Row {
         format!("| {} | {} | {} | {verdict} |", self.what, self.cells.join(" | "), gates.join("; "))
     }
 
-    fn holds(&self) -> bool {
+    pub(super) fn holds(&self) -> bool {
         self.gates.iter().all(Gate::holds)
     }
 }

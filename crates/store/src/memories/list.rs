@@ -81,6 +81,16 @@ impl Sort {
         }
     }
 
+    /// Whether a row of a list comes later than every row of a place's moment or key.
+    fn is_past(self, row: &crate::Row<'_>, place: &Place) -> Result<bool> {
+        match (self, place) {
+            (Self::Updated, Place::Moment(at, _)) => Ok(row.int(26)? < *at),
+            (Self::Created, Place::Moment(at, _)) => Ok(row.int(25)? < *at),
+            (_, Place::Key(key, _)) => Ok(row.opt_text_ref(2)?.unwrap_or_default() > key.as_str()),
+            (Self::Key, Place::Moment(..)) => Ok(false),
+        }
+    }
+
     fn order(self, left: &Memory, right: &Memory) -> Ordering {
         match self {
             Self::Updated => (right.updated_at, right.id).cmp(&(left.updated_at, left.id)),
@@ -92,26 +102,40 @@ impl Sort {
 }
 
 // $1 workspace, $2 whose rows, $3 now, then the filters, the range of keys where one is asked for, the place and the limit.
-macro_rules! narrowed {
-    ($whose:expr) => {
+macro_rules! filtered {
+    ($whose:expr, $created:literal, $updated:literal) => {
         concat!(
-            "FROM memories WHERE workspace_id = $1 AND ",
+            "FROM memories WHERE ",
             $whose,
             " AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > $3)",
             " AND (CAST($4 AS TEXT) IS NULL OR owner = $4) AND (CAST($5 AS TEXT) IS NULL OR kind = $5)",
             " AND (CAST($6 AS TEXT) IS NULL OR access = $6)",
             " AND CASE WHEN CAST($7 AS TEXT) IS NULL THEN trust <> 'quarantined' ELSE trust = $7 END",
-            " AND (CAST($8 AS TEXT) IS NULL OR project = $8)",
-            " AND created_at > $9 AND created_at < $10 AND updated_at > $11 AND updated_at < $12"
+            " AND (CAST($8 AS TEXT) IS NULL OR project = $8) AND ",
+            $created,
+            " > $9 AND ",
+            $created,
+            " < $10 AND ",
+            $updated,
+            " > $11 AND ",
+            $updated,
+            " < $12"
         )
     };
 }
 
-// The bounds let the index on keys be used; the prefix itself is compared literally.
+macro_rules! narrowed {
+    ($whose:expr) => {
+        filtered!($whose, "created_at", "updated_at")
+    };
+}
+
+// The bounds let the index on keys be used, and sums keep the planner from those on times; the prefix itself is compared
+// literally.
 macro_rules! keyed {
     ($whose:expr) => {
         concat!(
-            narrowed!($whose),
+            filtered!($whose, "created_at + 0", "updated_at + 0"),
             " AND COALESCE(key, '') >= $13 AND COALESCE(key, '') < $14",
             " AND substr(COALESCE(key, ''), 1, length($15)) = $15"
         )
@@ -140,23 +164,24 @@ macro_rules! my_teams {
 // as there are many.
 macro_rules! own {
     () => {
-        "owner = $2"
+        "workspace_id = $1 AND owner = $2"
     };
 }
 macro_rules! open {
     () => {
-        "CAST($2 AS TEXT) IS NOT NULL AND trust <> 'quarantined' AND access IN ('public', 'system')"
+        "workspace_id = $1 AND CAST($2 AS TEXT) IS NOT NULL AND trust <> 'quarantined' AND access IN ('public', 'system')"
     };
 }
 macro_rules! team {
     () => {
-        "team_id = $2 AND trust <> 'quarantined'"
+        "workspace_id = $1 AND team_id = $2 AND trust <> 'quarantined'"
     };
 }
+// The casts lead the planner to the index on granted rows, and keep it from walking the workspace.
 macro_rules! granted {
     () => {
         concat!(
-            "trust <> 'quarantined' AND access IN ('shared', 'team') AND id IN (SELECT memory_id FROM memory_grants ",
+            "CAST(workspace_id AS TEXT) = $1 AND trust <> 'quarantined' AND access IN ('shared', 'team') AND CAST(id AS TEXT) IN (SELECT memory_id FROM memory_grants ",
             "WHERE workspace_id = $1 AND grantee IN (SELECT CAST($2 AS TEXT) UNION ALL SELECT team_id ",
             "FROM team_members WHERE workspace_id = $1 AND principal = $2) AND (expires_at IS NULL OR expires_at > $3))"
         )
@@ -164,7 +189,7 @@ macro_rules! granted {
 }
 macro_rules! anothers {
     ($rows:expr) => {
-        concat!("owner <> $2 AND ", $rows)
+        concat!($rows, " AND owner <> $2")
     };
 }
 
@@ -185,11 +210,11 @@ macro_rules! source {
             created: listing!(narrowed!($rows), $created),
             updated_keyed: listing!(
                 keyed!($rows),
-                " AND (updated_at, id) < ($16, $17) ORDER BY updated_at + 0 DESC, id DESC LIMIT $18"
+                " AND (updated_at + 0, id) < ($16, $17) ORDER BY updated_at + 0 DESC, id DESC LIMIT $18"
             ),
             created_keyed: listing!(
                 keyed!($rows),
-                " AND (created_at, id) < ($16, $17) ORDER BY created_at + 0 DESC, id DESC LIMIT $18"
+                " AND (created_at + 0, id) < ($16, $17) ORDER BY created_at + 0 DESC, id DESC LIMIT $18"
             ),
             key: listing!(
                 keyed!($rows),
@@ -224,16 +249,44 @@ source!(
     " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15",
     " AND (created_at, id) < ($13, $14) ORDER BY created_at DESC, id DESC LIMIT $15"
 );
-source!(
-    GRANTED,
-    granted!(),
-    " AND (updated_at, id) < ($13, $14) ORDER BY updated_at + 0 DESC, id DESC LIMIT $15",
-    " AND (created_at, id) < ($13, $14) ORDER BY created_at + 0 DESC, id DESC LIMIT $15"
-);
+// All that was granted is looked at, in its index; only the rows of the page are read as a whole.
+macro_rules! picked {
+    ($rows:expr, $page:literal, $order:literal) => {
+        listing!(concat!("FROM memories WHERE id IN (SELECT id ", $rows, $page, ")"), $order)
+    };
+}
+
+const GRANTED: Source = Source {
+    updated: picked!(
+        narrowed!(granted!()),
+        " AND (updated_at, id) < ($13, $14) ORDER BY updated_at + 0 DESC, id DESC LIMIT $15",
+        " ORDER BY updated_at + 0 DESC, id DESC"
+    ),
+    created: picked!(
+        narrowed!(granted!()),
+        " AND (created_at, id) < ($13, $14) ORDER BY created_at + 0 DESC, id DESC LIMIT $15",
+        " ORDER BY created_at + 0 DESC, id DESC"
+    ),
+    updated_keyed: picked!(
+        keyed!(granted!()),
+        " AND (updated_at, id) < ($16, $17) ORDER BY updated_at + 0 DESC, id DESC LIMIT $18",
+        " ORDER BY updated_at + 0 DESC, id DESC"
+    ),
+    created_keyed: picked!(
+        keyed!(granted!()),
+        " AND (created_at, id) < ($16, $17) ORDER BY created_at + 0 DESC, id DESC LIMIT $18",
+        " ORDER BY created_at + 0 DESC, id DESC"
+    ),
+    key: picked!(
+        keyed!(granted!()),
+        " AND (COALESCE(key, ''), id) > ($16, $17) ORDER BY COALESCE(key, ''), id LIMIT $18",
+        " ORDER BY COALESCE(key, ''), id"
+    ),
+};
 
 macro_rules! my_teams_rows {
     () => {
-        concat!("trust <> 'quarantined' AND team_id IN ", my_teams!())
+        concat!("workspace_id = $1 AND trust <> 'quarantined' AND team_id IN ", my_teams!())
     };
 }
 macro_rules! granted_only {
@@ -349,15 +402,16 @@ pub fn list(
         let mine = teams::memberships(tx, scope, scope.viewer())?;
         sources.extend(mine.into_iter().map(|team| (&TEAM, team.to_string())));
     }
-    let mut rows = Vec::new();
+    let mut rows: Vec<Memory> = Vec::new();
     for (source, whose) in sources {
         let narrowing = narrowing(scope, whose, filter, now);
         let statement = source.statement(sort, filter.is_keyed());
-        rows.extend(one_source(tx, statement, narrowing, filter, (after, limit))?);
+        let last = rows.get(limit.saturating_sub(1)).map(|row| sort.place(row));
+        rows.extend(one_source(tx, statement, narrowing, filter, (sort, after, limit, last))?);
+        rows.sort_by(|left, right| sort.order(left, right));
+        rows.dedup_by(|left, right| left.id == right.id);
+        rows.truncate(limit);
     }
-    rows.sort_by(|left, right| sort.order(left, right));
-    rows.dedup_by(|left, right| left.id == right.id);
-    rows.truncate(limit);
     Ok(rows)
 }
 
@@ -378,7 +432,7 @@ fn one_source<'a>(
     statement: &'static str,
     mut args: Vec<Value<'a>>,
     filter: &'a Filter,
-    (after, limit): (&'a Place, usize),
+    (sort, after, limit, last): (Sort, &'a Place, usize, Option<Place>),
 ) -> Result<Vec<Memory>> {
     match after {
         Place::Moment(at, id) => {
@@ -397,7 +451,9 @@ fn one_source<'a>(
     args.push(Value::from(rows));
     let mut kept = Vec::new();
     let walked = tx.each(statement, &args, |row| {
-        if kept.len() == limit {
+        // A page that is full already takes nothing that comes after its last row.
+        let is_past = |last: &Place| sort.is_past(row, last);
+        if kept.len() == limit || last.as_ref().map(is_past).transpose()? == Some(true) {
             return Err(Stop::Full);
         }
         // Most rows fail a filter on tags: they are not read any further.

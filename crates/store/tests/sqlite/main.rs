@@ -8,7 +8,9 @@ mod crash;
 mod directory;
 mod faults;
 mod inspection;
+mod lists;
 mod offline;
+mod plans;
 mod teams;
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, path::Path};
