@@ -575,7 +575,7 @@ fn reviews_and_undo_walk_their_own_rows() {
         (
             "own stale",
             |tx| {
-                let stale = review::Stale { own: true, before: NOW, importance: 0.5 };
+                let stale = review::Stale { own: true, before: NOW, importance: 0.5, spared: None };
                 review::stale(tx, &scope(me()), stale, 10, NOW).map(drop)
             },
             &["memories_own_updated: workspace_id owner updated_at"],
@@ -584,7 +584,7 @@ fn reviews_and_undo_walk_their_own_rows() {
         (
             "stale of the workspace",
             |tx| {
-                let stale = review::Stale { own: false, before: NOW, importance: 0.5 };
+                let stale = review::Stale { own: false, before: NOW, importance: 0.5, spared: None };
                 review::stale(tx, &scope(me()), stale, 10, NOW).map(drop)
             },
             &["memories_stored: workspace_id", "sorted"],
