@@ -158,7 +158,8 @@ pub fn insert(tx: &Tx<'_>, scope: &Scope, (memory, change): (&Memory, Change), t
 }
 
 /// Puts `new` in the place of `old` as its next version, made by the viewer; the old one is kept in the history. Terms are
-/// those of a changed text; none leaves them as they are.
+/// those of a changed text; none leaves them as they are. What becomes private loses its grants: shared again later, it is
+/// shared with those who are named then.
 ///
 /// # Errors
 /// [`Error::Conflict`] when another live memory of the owner has the key.
@@ -175,6 +176,9 @@ pub fn replace(
         return Err(Error::internal("a memory vanished while it was changed"));
     }
     counts::moved(tx, scope.workspace(), Some(old), Some(new))?;
+    if new.access == Access::Private && old.access != Access::Private {
+        grants::forget(tx, &scope.workspace().to_string(), &new.id.to_string())?;
+    }
     match terms {
         Some(terms) => searchable::keep_terms(tx, scope, new.id, terms),
         None => Ok(()),

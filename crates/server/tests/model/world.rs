@@ -225,7 +225,12 @@ impl World {
     pub(crate) fn change(&mut self, at: usize, by: usize, change: &'static str, edit: impl FnOnce(&mut State)) {
         let (row, now) = (&mut self.rows[at], self.now);
         row.past.push(row.now.clone());
+        let was_private = row.now.access == Access::Private;
         edit(&mut row.now);
+        // Shared again later, it is shared with those who are named then.
+        if row.now.access == Access::Private && !was_private {
+            row.grants.clear();
+        }
         (row.now.version, row.now.updated_at) = (row.now.version + 1, now);
         (row.now.by, row.now.change) = (by, change);
         let kept = if row.now.kind == "value" { 20 } else { 50 };

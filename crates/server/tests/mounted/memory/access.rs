@@ -394,3 +394,19 @@ async fn a_role_reads_no_foreign_private_row() {
 async fn alice_team(app: &TestApp, alice: &Agent) -> String {
     team(app, "alone", &[alice]).await
 }
+
+#[tokio::test]
+async fn what_is_made_private_forgets_whom_it_was_shared_with() {
+    let app = TestApp::start().await;
+    let (alice, bob, carol) = (app.agent("alice").await, app.agent("bob").await, app.agent("carol").await);
+    let id = note(&app, &alice, "the heron").await;
+    share(&app, &alice, &id, &bob.id, "delete").await;
+    assert_eq!(fetch(&app, &bob, &id).await.status, 200);
+    assert_eq!(update(&app, &alice, &id, json!({"access": "private"})).await.status, 200);
+    is_refused(&fetch(&app, &bob, &id).await, 404, "not_found");
+    let grants = share(&app, &alice, &id, &carol.id, "read").await;
+    assert_eq!(grants["grants"].as_array().unwrap().len(), 1, "{grants}");
+    assert_eq!(fetch(&app, &carol, &id).await.status, 200);
+    is_refused(&fetch(&app, &bob, &id).await, 404, "not_found");
+    assert_eq!(found(&app, &bob, "heron").await, Vec::<String>::new());
+}

@@ -256,3 +256,17 @@ async fn what_others_changed_since_is_theirs_to_judge() {
     assert_eq!(s.undo(false).await, (0, 0, 0, 2), "a repeat does not hide again what a reviewer released");
     assert_eq!(fetch(&s.app, &s.x, &released).await.json()["trust"], "unreviewed");
 }
+
+#[tokio::test]
+async fn undo_brings_nothing_back_that_is_past_restoring() {
+    let scene = scene().await;
+    scene.app.clock.advance(60);
+    let id = scene.lent("the heron").await;
+    assert_eq!(delete(&scene.app, &scene.x, &id).await.status, 200);
+    scene.app.clock.advance(30 * 86_400 + 1);
+    // Whether the sweeper has been there or not.
+    assert_eq!(scene.undo(true).await, (0, 0, 0, 0));
+    super::kit::sweep(&scene.app).await;
+    assert_eq!(scene.undo(false).await, (0, 0, 0, 0));
+    is_refused(&fetch(&scene.app, &scene.alice, &id).await, 404, "not_found");
+}
