@@ -27,7 +27,7 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
-        usage: "bench [--quick] [--save] [--sizes 1000,10000,100000] [--binaries DIR]",
+        usage: "bench [--quick] [--save] [--sizes 1000,…,1000000] [--only calls,sizes,public,sweeper] [--binaries DIR]",
         run: bench::run,
     },
     Command {
