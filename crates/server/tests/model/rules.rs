@@ -471,7 +471,9 @@ impl World {
         };
         let mut access = states.iter().map(|state| state.access).min().unwrap();
         let teams: std::collections::BTreeSet<_> = states.iter().filter_map(|state| state.team).collect();
-        let team = teams.first().copied().filter(|_| access == Access::Team && teams.len() == 1);
+        // The row of a team that its maker is not in is theirs alone.
+        let is_usable = |team: &usize| access == Access::Team && teams.len() == 1 && self.members[*team].contains(&who);
+        let team = teams.first().copied().filter(is_usable);
         if access == Access::Team && team.is_none() {
             access = Access::Private;
         }
