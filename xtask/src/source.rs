@@ -7,7 +7,7 @@ use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, ImplItem, Item, Lit};
 
-use composed::Macros;
+pub(crate) use composed::Macros;
 
 /// What stands outside tests; test modules and test functions leave no trace but their line count.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub(crate) struct Source {
     pub(crate) glob_lines: Vec<usize>,
     /// Names of modules declared as `#[cfg(test)] mod name;`: their files are tests.
     pub(crate) test_modules: Vec<String>,
+    /// What its child modules may call.
+    pub(crate) macros: Macros,
 }
 
 #[derive(Debug)]
@@ -46,13 +48,14 @@ pub(crate) enum Extent {
     Unreadable,
 }
 
-/// Parses one file; the error names the line.
-pub(crate) fn parse(text: &str) -> Result<Source, String> {
+/// Parses one file, whose parent module has these macros; the error names the line.
+pub(crate) fn parse(text: &str, inherited: Macros) -> Result<Source, String> {
     let file = syn::parse_file(text).map_err(|error| format!("line {}: {error}", error.span().start().line))?;
-    let mut reader = Reader { macros: Macros::of(&file), ..Reader::default() };
+    let mut reader = Reader { macros: Macros::of(&file, inherited), ..Reader::default() };
     reader.visit_file(&file);
     let tests: usize = reader.test_lines;
     reader.source.production_lines = text.lines().count().saturating_sub(tests);
+    reader.source.macros = reader.macros;
     Ok(reader.source)
 }
 
@@ -241,6 +244,7 @@ mod tests {
     fn test_code_is_not_counted() {
         let source = parse(
             "fn a() {\n    b();\n}\n\n#[cfg(test)]\nmod tests {\n    use super::*;\n    fn x() {}\n}\n#[cfg(test)]\nmod more;\n",
+            Macros::default(),
         )
         .unwrap();
         assert_eq!(source.production_lines, 4);
@@ -256,6 +260,7 @@ mod tests {
             "macro_rules! from { ($a:literal) => { concat!(\"FROM \", $a) }; }\n\
              macro_rules! list { ($a:literal, $b:literal) => { concat!(\"SELECT a \", from!($a), $b) }; }\n\
              const A: &str = list!(\"t\", \" LIMIT 1\");\nconst B: &str = concat!(\"SELECT b \", other!());\n",
+            Macros::default(),
         )
         .unwrap();
         let whole = |text: &&Text| text.extent == Extent::Whole;
@@ -269,10 +274,20 @@ mod tests {
     fn literals_know_whether_they_stand_in_a_constant() {
         let source = parse(
             "/// SELECT prose\nconst A: &str = concat!(\"SELECT \", \"1\");\nfn f() { run(format!(\"SELECT 2\")); }\n",
+            Macros::default(),
         )
         .unwrap();
         let found: Vec<_> =
             source.texts.iter().map(|text| (text.value.as_str(), text.line, text.in_constant)).collect();
         assert_eq!(found, [("SELECT 1", 2, true), ("SELECT 2", 3, false)]);
+    }
+
+    #[test]
+    fn a_module_calls_its_parents_macros_and_may_name_them_anew() {
+        let parent = "macro_rules! a { () => { \"1\" }; }\nmacro_rules! b { () => { \"2\" }; }";
+        let parent = parse(parent, Macros::default()).unwrap();
+        let child = "macro_rules! b { () => { \"3\" }; }\nconst A: &str = concat!(a!(), b!());";
+        let source = parse(child, parent.macros).unwrap();
+        assert!(source.texts.iter().any(|text| text.value == "13" && text.extent == Extent::Whole));
     }
 }

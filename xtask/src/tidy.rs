@@ -48,10 +48,14 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<Outcome> {
 
 /// Parses every Rust file that is not a test.
 fn production(repo: &Repo, files: &[String], findings: &mut Findings) -> Result<Vec<Production>> {
-    let mut parsed = Vec::new();
+    let mut parsed: Vec<Production> = Vec::new();
     let mut tests = BTreeSet::new();
     for path in files.iter().filter(|path| is_rust(path) && !is_test_path(path)) {
-        match source::parse(&repo.required(path)?) {
+        // Files come sorted, so that a parent's stands before its children's.
+        let parent = path.rsplit_once('/').map(|(folder, _)| format!("{folder}.rs"));
+        let inherited = parsed.iter().rev().find(|file| Some(&file.path) == parent.as_ref());
+        let inherited = inherited.map(|file| file.source.macros.clone()).unwrap_or_default();
+        match source::parse(&repo.required(path)?, inherited) {
             Ok(source) => {
                 let modules = source.test_modules.iter();
                 tests.extend(modules.map(|module| child(path, module)));

@@ -12,6 +12,22 @@ use crate::{
     teams,
 };
 
+// Here and in the modules below, which inherit these names.
+macro_rules! columns {
+    () => {
+        concat!(
+            "id, owner, key, kind, content, value, summary, tags, importance, access, team_id, trust, flags, ",
+            "flags_version, superseded_by, supersedes, project, layer, expires_at, metadata, provenance, access_count, ",
+            "accessed_at, relevance, version, created_at, updated_at, deleted_at"
+        )
+    };
+}
+macro_rules! selected {
+    ($rest:expr) => {
+        concat!("SELECT ", columns!(), " FROM memories ", $rest)
+    };
+}
+
 pub mod counts;
 pub mod gone;
 pub mod grants;
@@ -21,17 +37,6 @@ pub mod searchable;
 pub mod undo;
 pub mod versions;
 pub mod walk;
-
-macro_rules! selected {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, owner, key, kind, content, value, summary, tags, importance, access, team_id, trust, flags, ",
-            "flags_version, superseded_by, supersedes, project, layer, expires_at, metadata, provenance, access_count, ",
-            "accessed_at, relevance, version, created_at, updated_at, deleted_at FROM memories ",
-            $rest
-        )
-    };
-}
 
 const INSERT: &str = "INSERT INTO memories (key, kind, content, value, summary, tags, importance, access, team_id, trust, \
      flags, flags_version, superseded_by, supersedes, project, layer, expires_at, metadata, provenance, version, \

@@ -1,4 +1,5 @@
-//! String constants composed by macros: `concat!` and the file's own one-armed `macro_rules!` over literals.
+//! String constants composed by macros: `concat!` and one-armed `macro_rules!` over literals, of the file itself or of the
+//! modules it stands in.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +9,18 @@ use syn::{Item, Lit};
 /// How deep macros may call each other before a text counts as unreadable.
 const DEPTH: usize = 16;
 
-#[derive(Default)]
-pub(super) struct Macros(BTreeMap<String, Definition>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Macros(BTreeMap<String, Definition>);
 
+#[derive(Debug, Clone)]
 struct Definition {
     parameters: Vec<String>,
     body: TokenStream,
 }
 
 impl Macros {
-    /// The macros that stand at the top of a file.
-    pub(super) fn of(file: &syn::File) -> Self {
+    /// The macros that stand at the top of a file, over those of its parent module: names reach down, textually.
+    pub(super) fn of(file: &syn::File, mut inherited: Self) -> Self {
         let definitions = file.items.iter().filter_map(|item| match item {
             Item::Macro(item) => {
                 let name = item.ident.as_ref()?.to_string();
@@ -26,7 +28,8 @@ impl Macros {
             }
             _ => None,
         });
-        Self(definitions.collect())
+        inherited.0.extend(definitions);
+        inherited
     }
 
     /// The text a call makes; `None` when it does not only join literals.

@@ -5,21 +5,19 @@ use types::{MemoryId, PrincipalId, Timestamp, WorkspaceId, memory::Memory};
 use super::{counts, grants, read, searchable, versions};
 use crate::{Everything, Result, Row, Scope, Tx, args, row::parsed};
 
-macro_rules! selected {
+macro_rules! selected_anywhere {
     ($rest:literal) => {
-        concat!(
-            "SELECT id, owner, key, kind, content, value, summary, tags, importance, access, team_id, trust, flags, ",
-            "flags_version, superseded_by, supersedes, project, layer, expires_at, metadata, provenance, access_count, ",
-            "accessed_at, relevance, version, created_at, updated_at, deleted_at, workspace_id FROM memories ",
-            $rest
-        )
+        concat!("SELECT ", columns!(), ", workspace_id FROM memories ", $rest)
     };
 }
 
-const EXPIRED_KEY: &str =
-    selected!("WHERE workspace_id = $1 AND owner = $2 AND key = $3 AND deleted_at IS NULL AND expires_at <= $4");
-const EXPIRED: &str = selected!("WHERE expires_at IS NOT NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2");
-const LONG_DELETED: &str = selected!("WHERE deleted_at IS NOT NULL AND deleted_at <= $1 ORDER BY deleted_at LIMIT $2");
+const EXPIRED_KEY: &str = selected_anywhere!(
+    "WHERE workspace_id = $1 AND owner = $2 AND key = $3 AND deleted_at IS NULL AND expires_at <= $4"
+);
+const EXPIRED: &str =
+    selected_anywhere!("WHERE expires_at IS NOT NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2");
+const LONG_DELETED: &str =
+    selected_anywhere!("WHERE deleted_at IS NOT NULL AND deleted_at <= $1 ORDER BY deleted_at LIMIT $2");
 const PURGE: &str = "DELETE FROM memories WHERE id = $1 AND workspace_id = $2";
 const BURY: &str = "INSERT INTO memory_tombstones (id, workspace_id, owner, deleted_at) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (id) DO NOTHING";

@@ -8,16 +8,6 @@ use types::{
 use super::{read, size};
 use crate::{Result, Scope, Tx, args, row::parsed};
 
-macro_rules! selected {
-    ($rest:expr) => {
-        concat!(
-            "SELECT id, owner, key, kind, content, value, summary, tags, importance, access, team_id, trust, flags, ",
-            "flags_version, superseded_by, supersedes, project, layer, expires_at, metadata, provenance, access_count, ",
-            "accessed_at, relevance, version, created_at, updated_at, deleted_at FROM memories ",
-            $rest
-        )
-    };
-}
 macro_rules! looked_for {
     ($through:literal) => {
         concat!(

@@ -8,17 +8,6 @@ use types::{
 use super::{read, versions};
 use crate::{Result, Scope, Tx, args, row::parsed};
 
-macro_rules! selected {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, owner, key, kind, content, value, summary, tags, importance, access, team_id, trust, flags, ",
-            "flags_version, superseded_by, supersedes, project, layer, expires_at, metadata, provenance, access_count, ",
-            "accessed_at, relevance, version, created_at, updated_at, deleted_at FROM memories ",
-            $rest
-        )
-    };
-}
-
 // Rows the principal stored; rows of theirs changed by them; rows of others that they changed last; rows of others of which
 // they made an earlier version. An id can come from more than one. Each part is read along the index that holds just these
 // rows: the cast keeps the planner from walking all ids.

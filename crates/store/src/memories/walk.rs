@@ -8,17 +8,6 @@ use types::memory::Memory;
 use super::read;
 use crate::{Result, Scope, Tx, args};
 
-macro_rules! selected {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, owner, key, kind, content, value, summary, tags, importance, access, team_id, trust, flags, ",
-            "flags_version, superseded_by, supersedes, project, layer, expires_at, metadata, provenance, access_count, ",
-            "accessed_at, relevance, version, created_at, updated_at, deleted_at FROM memories ",
-            $rest
-        )
-    };
-}
-
 const AFTER: &str = selected!(
     "WHERE workspace_id = $1 AND deleted_at IS NULL AND (owner, created_at, id) > ($2, $3, $4) \
      ORDER BY owner, created_at, id LIMIT $5"
