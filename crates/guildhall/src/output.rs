@@ -154,6 +154,11 @@ fn write(mut to: impl io::Write, text: &str) -> Result<()> {
     }
 }
 
+/// A number with its noun: `1 check`, `2 checks`.
+pub(crate) fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

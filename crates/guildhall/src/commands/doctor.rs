@@ -9,7 +9,7 @@ use crate::{
     directory::{self, State},
     doctor,
     failure::{Failure, Result, exit},
-    output::{self, Form},
+    output::{self, Form, counted},
 };
 
 /// Runs every check; fails when one found an error or could not run.
@@ -34,8 +34,8 @@ pub(super) fn run(context: &Context<'_>) -> Result<()> {
     if count.is_sound() {
         return Ok(());
     }
-    Err(Failure::new(exit::FINDING, format!("{} checks found an error, {} could not run", count.errors, count.unknown))
-        .hint("each finding says under `fix` what to do"))
+    let found = format!("{} found an error, {} could not run", counted(count.errors, "check"), count.unknown);
+    Err(Failure::new(exit::FINDING, found).hint("each finding says under `fix` what to do"))
 }
 
 fn print(finding: &Finding) -> Result<()> {
@@ -89,8 +89,9 @@ impl Count {
 
     fn line(&self) -> String {
         let Self { all, passed, warnings, errors, unknown, notes } = self;
-        let line = format!("{all} checks: {passed} passed, {warnings} warnings, {errors} errors, {unknown} unknown");
-        if *notes == 0 { line } else { format!("{line}, {notes} notes") }
+        let (all, warnings) = (counted(*all, "check"), counted(*warnings, "warning"));
+        let line = format!("{all}: {passed} passed, {warnings}, {}, {unknown} unknown", counted(*errors, "error"));
+        if *notes == 0 { line } else { format!("{line}, {}", counted(*notes, "note")) }
     }
 }
 
@@ -106,7 +107,7 @@ mod tests {
         let bad = |severity| check(severity).found(Seen::Bad(String::new(), String::new()));
         let good = check(Severity::Error).found(Seen::Good(String::new()));
         let mild = Count::of(&[good.clone(), bad(Severity::Warn), bad(Severity::Info)]);
-        assert_eq!(mild.line(), "3 checks: 1 passed, 1 warnings, 0 errors, 0 unknown, 1 notes");
+        assert_eq!(mild.line(), "3 checks: 1 passed, 1 warning, 0 errors, 0 unknown, 1 note");
         assert!(mild.is_sound());
         assert!(!Count::of(&[good.clone(), bad(Severity::Error)]).is_sound());
         let unknown = Count::of(&[good, check(Severity::Info).unknown("", "")]);

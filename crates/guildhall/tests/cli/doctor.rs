@@ -215,8 +215,8 @@ fn rows_that_were_changed_are_named() {
         ended.stdout.lines().any(|line| line.trim_start().starts_with("fix: `guildhall audit verify`")),
         "{ended:?}"
     );
-    assert!(ended.stdout.trim_end().ends_with(" passed, 1 warnings, 1 errors, 0 unknown"), "{ended:?}");
-    assert!(ended.lines("error: ")[0].contains("1 checks found an error"), "{ended:?}");
+    assert!(ended.stdout.trim_end().ends_with(" passed, 1 warning, 1 error, 0 unknown"), "{ended:?}");
+    assert!(ended.lines("error: ")[0].contains("1 check found an error"), "{ended:?}");
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn doctor_unknown_is_not_zero() {
     assert_eq!(backups["status"], "unknown");
     let ended = run(&data, &["doctor"]);
     assert!(ended.stdout.lines().any(|line| line.starts_with("unknown  backups")), "{ended:?}");
-    assert!(ended.stdout.trim_end().ends_with("0 warnings, 1 errors, 2 unknown"), "{ended:?}");
+    assert!(ended.stdout.trim_end().ends_with("0 warnings, 1 error, 2 unknown"), "{ended:?}");
 }
 
 #[test]
