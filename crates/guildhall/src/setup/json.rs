@@ -355,3 +355,117 @@ fn skip(text: &str, mut at: usize) -> usize {
         at += length;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+    use serde_json::json;
+
+    use super::{super::edit::cut, *};
+
+    const SLOT: Slot = Slot { container: "mcpServers", name: Some("guildhall") };
+    const LIST: Slot = Slot { container: "inputs", name: None };
+
+    fn blank() -> impl Strategy<Value = String> {
+        const PIECES: &[&str] = &["", "", " ", "\n", "\r\n  ", "\n\t", " // a, {\"b\"\n", "/* } */ ", "\n  // c\r\n  "];
+        proptest::sample::select(PIECES).prop_map(str::to_owned)
+    }
+
+    fn container(
+        items: impl Strategy<Value = Vec<(String, String)>>,
+        brackets: (&'static str, &'static str),
+    ) -> impl Strategy<Value = String> {
+        (items, blank(), any::<bool>()).prop_map(move |(items, end, trails)| {
+            let inner = items.iter().map(|(before, item)| format!("{before}{item}")).collect::<Vec<_>>().join(",");
+            let comma = if trails && !items.is_empty() { "," } else { "" };
+            format!("{}{inner}{comma}{end}{}", brackets.0, brackets.1)
+        })
+    }
+
+    fn object(value: impl Strategy<Value = String>, names: &'static [&'static str]) -> impl Strategy<Value = String> {
+        let members = vec((blank(), blank(), value, blank()), 0..names.len());
+        let members = members.prop_map(move |members| {
+            let named = members.into_iter().zip(names);
+            named.map(|((a, b, value, c), name)| (a, format!("\"{name}\"{b}:{value}{c}"))).collect()
+        });
+        container(members, ("{", "}"))
+    }
+
+    fn document() -> impl Strategy<Value = String> {
+        let leaf = proptest::sample::select(&["1", "-2.5e3", "\"x{,\\\"//\"", "true", "null", "\"ü 🙂\""][..]);
+        let value = leaf.prop_map(str::to_owned).prop_recursive(3, 16, 4, |inner| {
+            let list = vec((blank(), inner.clone()), 0..3);
+            prop_oneof![object(inner, &["a", "b", "mcpServers"]), container(list, ("[", "]"))].boxed()
+        });
+        let servers = object(value.clone(), &["one", "two", "three"]);
+        let root = (value, servers, blank(), blank(), any::<bool>(), any::<bool>());
+        root.prop_map(|(value, servers, before, after, first, has)| {
+            let ours = format!("{before}\"mcpServers\":{servers}");
+            let other = format!("{after}\"other\":{value}");
+            let inner = match (has, first) {
+                (true, true) => format!("{ours},{other}"),
+                (true, false) => format!("{other},{ours}"),
+                (false, true) => other,
+                (false, false) => before.clone(),
+            };
+            format!("{before}{{{inner}{after}}}{before}")
+        })
+    }
+
+    fn check(text: &str, slot: Slot, entry: &Value) {
+        let before = value(text).unwrap();
+        let done = insert(text, slot, entry).unwrap();
+        let after = value(&done.text).unwrap();
+        let found = match slot.name {
+            Some(name) => &after[slot.container][name],
+            None => &after[slot.container][0],
+        };
+        assert_eq!(found, entry, "{}", done.text);
+        assert_eq!(is_strict(&done.text), is_strict(text) || body(text).trim().is_empty(), "{}", done.text);
+        assert_eq!(cut(&done.text, &[done.inserted]).unwrap(), text);
+        let rest = remove(&done.text, slot, entry, done.made).unwrap();
+        assert_eq!(value(&rest).unwrap(), if before.is_null() { json!({}) } else { before });
+        assert!(is_strict(&rest) || !is_strict(&done.text), "{rest}");
+        assert_eq!(remove(&rest, slot, entry, done.made).unwrap(), rest);
+    }
+
+    proptest! {
+        #[test]
+        fn any_document_is_the_same_after_an_insertion_and_its_undoing(text in document()) {
+            check(&text, SLOT, &json!({ "command": "x", "args": ["mcp", "a\"b"] }));
+            check(&format!("\u{feff}{text}"), LIST, &json!({ "id": "key" }));
+        }
+
+        #[test]
+        fn no_text_makes_it_fail(text in "[\\[\\]{}\":,/* \\n\\\\a1ü]{0,24}") {
+            if let Ok(done) = insert(&text, SLOT, &json!({})) {
+                prop_assert_eq!(value(&done.text).unwrap()["mcpServers"]["guildhall"].clone(), json!({}));
+                let _ = remove(&done.text, SLOT, &Value::Null, true).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn documents_that_hold_nothing_get_a_whole_one() {
+        for text in ["", "\n", " ", "// only this", "\u{feff}", "{}", "{ }", "{\n}", "{ // c\n}"] {
+            check(text, SLOT, &json!({ "command": "x" }));
+        }
+        let made = insert("", SLOT, &json!({ "a": [] })).unwrap().text;
+        assert_eq!(made, "{\n  \"mcpServers\": {\n    \"guildhall\": {\n      \"a\": []\n    }\n  }\n}\n");
+    }
+
+    #[test]
+    fn the_form_of_the_document_is_kept() {
+        let entry = json!({ "a": 1 });
+        for (before, after) in [
+            ("{\"x\":1}", "{\"mcpServers\":{\"guildhall\":{\"a\":1}},\"x\":1}"),
+            ("{ \"x\": 1 }", "{ \"mcpServers\": {\"guildhall\":{\"a\":1}}, \"x\": 1 }"),
+            (
+                "{\n\t\"mcpServers\": {\n\t}\n}",
+                "{\n\t\"mcpServers\": {\n\t\t\"guildhall\": {\n\t\t\t\"a\": 1\n\t\t}\n\t}\n}",
+            ),
+        ] {
+            assert_eq!(insert(before, SLOT, &entry).unwrap().text, after);
+        }
+    }
+}
