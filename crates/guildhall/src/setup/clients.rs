@@ -1,11 +1,14 @@
 //! The clients: where each keeps its configuration and its rules, and how it writes a server down (contract mcp.md §7).
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::{json::Slot, rules::Page};
+use super::{json::Slot, rules::Page, toml};
 use crate::{
     environment::Environment,
     failure::{Failure, Result},
@@ -181,6 +184,21 @@ impl Client {
             Self::ClaudeDesktop => return None,
         })
     }
+
+    /// The least configuration with a server at a URL, to be pasted; none of Claude Desktop.
+    pub(crate) fn snippet(self, url: &str) -> Option<String> {
+        let entry = self.by_url(url)?;
+        if self.is_toml() {
+            return toml::insert("", &entry).ok().map(|document| document.text.trim_end().to_owned());
+        }
+        let slot = self.slot();
+        let servers = serde_json::to_string(&BTreeMap::from([(slot.name?, &entry)])).ok()?;
+        let inputs = match self.input(Transport::Http) {
+            Some(input) => format!("\"{}\":{},", Input::SLOT.container, serde_json::to_string(&[input]).ok()?),
+            None => String::new(),
+        };
+        Some(format!("{{{inputs}\"{}\":{servers}}}", slot.container))
+    }
 }
 
 const CURSOR_HEAD: &str = "---\ndescription: Shared memory in Guildhall\nalwaysApply: true\n---\n\n";
@@ -232,5 +250,44 @@ impl Input {
     /// What the entry calls it.
     pub(crate) const fn id(self) -> &'static str {
         self.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snippets_are_those_of_the_contract() {
+        let url = "http://127.0.0.1:8640/mcp";
+        for (client, wanted) in [
+            (
+                Client::ClaudeCode,
+                r#"{"mcpServers":{"guildhall":{"type":"http","url":"http://127.0.0.1:8640/mcp","headers":{"Authorization":"Bearer ${GUILDHALL_API_KEY}"}}}}"#,
+            ),
+            (
+                Client::Cursor,
+                r#"{"mcpServers":{"guildhall":{"url":"http://127.0.0.1:8640/mcp","headers":{"Authorization":"Bearer ${env:GUILDHALL_API_KEY}"}}}}"#,
+            ),
+            (
+                Client::Vscode,
+                r#"{"inputs":[{"type":"promptString","id":"key","description":"Guildhall key","password":true}],"servers":{"guildhall":{"type":"http","url":"http://127.0.0.1:8640/mcp","headers":{"Authorization":"Bearer ${input:key}"}}}}"#,
+            ),
+            (
+                Client::Codex,
+                "[mcp_servers.guildhall]\nurl = \"http://127.0.0.1:8640/mcp\"\nbearer_token_env_var = \"GUILDHALL_API_KEY\"",
+            ),
+            (
+                Client::Gemini,
+                r#"{"mcpServers":{"guildhall":{"httpUrl":"http://127.0.0.1:8640/mcp","headers":{"Authorization":"Bearer $GUILDHALL_API_KEY"}}}}"#,
+            ),
+            (
+                Client::Windsurf,
+                r#"{"mcpServers":{"guildhall":{"serverUrl":"http://127.0.0.1:8640/mcp","headers":{"Authorization":"Bearer ${env:GUILDHALL_API_KEY}"}}}}"#,
+            ),
+        ] {
+            assert_eq!(client.snippet(url).as_deref(), Some(wanted), "{client:?}");
+        }
+        assert_eq!(Client::ClaudeDesktop.snippet(url), None);
     }
 }
