@@ -6,12 +6,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod backup;
 mod memory;
+mod setup;
 mod team;
 mod transfer;
 
 pub(crate) use self::{
     backup::{Backup, BackupVerb, Opener, Restore},
     memory::{Added, Memory, MemoryVerb},
+    setup::Setup,
     team::{Team, TeamVerb},
     transfer::{Access, Export, Format, Import, Source},
 };
@@ -62,6 +64,8 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Make a data directory out of a backup; its API keys stay suspended until they are resumed
     Restore(Restore),
+    /// Connect an agent's client: its configuration, an agent of its own and a key
+    Setup(Setup),
     /// What an error code means; without a code, all of them
     Explain {
         /// Such as `not_found`

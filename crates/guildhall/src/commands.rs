@@ -26,6 +26,7 @@ mod key;
 mod memory;
 mod reference;
 mod restore;
+mod setup;
 mod team;
 mod up;
 mod version;
@@ -58,6 +59,7 @@ pub(crate) fn run(environment: &Environment, cli: Cli) -> Result<()> {
         Command::Audit(audit) => audit::run(&context, audit),
         Command::Backup(backup) => backup::run(&context, backup.verb),
         Command::Restore(restore) => restore::run(&context, &restore),
+        Command::Setup(setup) => setup::run(&context, &setup),
         Command::Explain { code } => explain::run(&context, code.as_deref()),
         Command::Config { verb } => config::run(&context, &verb),
         Command::Doctor => doctor::run(&context),

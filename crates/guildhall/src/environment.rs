@@ -29,7 +29,7 @@ impl Environment {
         Self { variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect() }
     }
 
-    /// A variable that names a directory; empty is absent, as is a relative `XDG_…`.
+    /// A variable that names a directory; empty is absent.
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.variables.get(OsStr::new(name)).filter(|value| !value.is_empty()).map(PathBuf::from)
     }
@@ -39,6 +39,21 @@ impl Environment {
         let xdg = || self.path("XDG_DATA_HOME").filter(|path| path.is_absolute()).map(|path| path.join("guildhall"));
         let home = || self.path("HOME").map(|path| path.join(".local/share/guildhall"));
         self.path("GUILDHALL_DATA").or_else(xdg).or_else(home)
+    }
+
+    /// Where the data is kept when neither a flag nor a variable of ours says so.
+    pub(crate) fn usual_data_directory(&self) -> Option<PathBuf> {
+        self.home().map(|home| home.join(".local/share/guildhall"))
+    }
+
+    /// The home directory.
+    pub(crate) fn home(&self) -> Option<PathBuf> {
+        self.path("HOME").filter(|path| path.is_absolute())
+    }
+
+    /// A directory that a client's own variable names; relative is absent.
+    pub(crate) fn client_directory(&self, variable: &str) -> Option<PathBuf> {
+        self.path(variable).filter(|path| path.is_absolute())
     }
 
     /// Where files go that are gone when the command ends.
@@ -55,9 +70,13 @@ impl Environment {
     }
 }
 
+/// Variables beside the configuration's: our own, and those by which clients are told where their files are.
+const NAMES: [&str; 7] =
+    ["GUILDHALL_DATA", "XDG_DATA_HOME", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME"];
+
 fn is_ours(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    name.starts_with(PREFIX) || ["GUILDHALL_DATA", "XDG_DATA_HOME", "HOME", "TMPDIR"].contains(&&*name)
+    name.starts_with(PREFIX) || NAMES.contains(&&*name)
 }
 
 #[cfg(test)]

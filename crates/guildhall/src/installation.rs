@@ -62,7 +62,8 @@ pub(crate) fn init(directory: &Path, config: &Config) -> Result<First> {
     Ok(first)
 }
 
-fn failed(what: &str, error: &io::Error) -> Failure {
+/// A failed step on the file system: refused when it is one that its owner can mend.
+pub(crate) fn failed(what: &str, error: &io::Error) -> Failure {
     let exit = match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::StorageFull | io::ErrorKind::ReadOnlyFilesystem => {
             exit::REFUSED
@@ -216,7 +217,7 @@ pub(crate) async fn local_operator(gate: &Gate, request_id: &str) -> Result<Call
     Ok(gate.identify(Presented::Socket { uid, workspace: None }, origin).await?)
 }
 
-/// Runs one operation that answers JSON.
+/// Runs one operation that answers JSON, or nothing, which is null.
 ///
 /// # Errors
 /// Those of the operation.
@@ -226,7 +227,8 @@ pub(crate) async fn run(gate: &Gate, caller: &Caller, operation: &str, input: &V
     let input = Bytes::from(input.to_string());
     match gate.run(caller, entry, Meta::default(), std::future::ready(Ok(input))).await? {
         Reply::Json(answer) => Ok(answer),
-        Reply::Document { .. } | Reply::Nothing => Err(missing()),
+        Reply::Nothing => Ok(Value::Null),
+        Reply::Document { .. } => Err(missing()),
     }
 }
 

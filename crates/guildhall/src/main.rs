@@ -17,12 +17,14 @@ mod failure;
 mod installation;
 mod interrupt;
 mod log;
+mod operator;
 mod output;
 mod posture;
 mod proof;
 mod resolve;
 mod secrets;
 mod serving;
+mod setup;
 mod transfer;
 mod welcome;
 

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, net::SocketAddr, path::Path};
 use serde_json::{Value, json};
 use types::workspace::Workspace;
 
-use crate::config::Config;
+use crate::{config::Config, setup::clients::Client};
 
 /// Where a server is reached.
 pub(crate) struct Addresses {
@@ -63,7 +63,9 @@ pub(crate) fn key(agent: &str, api_key: &str, addresses: &Addresses) -> String {
     let mut text = format!(
         "\nThe first agent and its API key. The key is shown this once; `guildhall key create {agent}` makes another.\n\n  \
          agent    {agent}\n  API key  {api_key}\n\n\
-         Connect a client. Give it the key in its environment, not in a file that others read:\n\n  \
+         Connect a client: `guildhall setup CLIENT` does it, with an agent and a key of its own\n\
+         (claude-code, cursor, vscode, codex, gemini, windsurf, claude-desktop).\n\n\
+         Or by hand. Give it the key in its environment, not in a file that others read:\n\n  \
          export GUILDHALL_API_KEY={api_key}\n"
     );
     for (client, place, snippet) in clients(&addresses.mcp()) {
@@ -75,37 +77,23 @@ pub(crate) fn key(agent: &str, api_key: &str, addresses: &Addresses) -> String {
     text
 }
 
-/// Name, place and text of each client's set-up, as in contract mcp.md §7.
-const CLIENTS: [(&str, &str, &str); 5] = [
-    (
-        "Claude Code",
-        "shell",
-        r#"claude mcp add --transport http guildhall {URL} --header "Authorization: Bearer $GUILDHALL_API_KEY""#,
-    ),
-    (
-        "Cursor",
-        ".cursor/mcp.json or ~/.cursor/mcp.json",
-        r#"{"mcpServers":{"guildhall":{"url":"{URL}","headers":{"Authorization":"Bearer ${env:GUILDHALL_API_KEY}"}}}}"#,
-    ),
-    (
-        "VS Code",
-        ".vscode/mcp.json",
-        r#"{"inputs":[{"type":"promptString","id":"key","description":"Guildhall key","password":true}],"servers":{"guildhall":{"type":"http","url":"{URL}","headers":{"Authorization":"Bearer ${input:key}"}}}}"#,
-    ),
-    (
-        "Codex",
-        "~/.codex/config.toml",
-        "[mcp_servers.guildhall]\nurl = \"{URL}\"\nbearer_token_env_var = \"GUILDHALL_API_KEY\"",
-    ),
-    (
-        "Gemini CLI",
-        "~/.gemini/settings.json",
-        r#"{"mcpServers":{"guildhall":{"httpUrl":"{URL}","headers":{"Authorization":"Bearer $GUILDHALL_API_KEY"}}}}"#,
-    ),
+/// Claude Code has a command of its own.
+const CLAUDE_CODE: &str =
+    r#"claude mcp add --transport http guildhall {URL} --header "Authorization: Bearer $GUILDHALL_API_KEY""#;
+
+/// Name and place of the other clients' set-up.
+const CLIENTS: [(Client, &str, &str); 4] = [
+    (Client::Cursor, "Cursor", ".cursor/mcp.json or ~/.cursor/mcp.json"),
+    (Client::Vscode, "VS Code", ".vscode/mcp.json"),
+    (Client::Codex, "Codex", "~/.codex/config.toml"),
+    (Client::Gemini, "Gemini CLI", "~/.gemini/settings.json"),
 ];
 
 fn clients(url: &str) -> impl Iterator<Item = (&'static str, &'static str, String)> {
-    CLIENTS.into_iter().map(move |(client, place, snippet)| (client, place, snippet.replace("{URL}", url)))
+    let first = ("Claude Code", "shell", CLAUDE_CODE.replace("{URL}", url));
+    let others = CLIENTS.into_iter();
+    std::iter::once(first)
+        .chain(others.filter_map(move |(client, name, place)| Some((name, place, client.snippet(url)?))))
 }
 
 #[cfg(test)]
@@ -114,6 +102,7 @@ mod tests {
 
     #[test]
     fn every_snippet_parses_and_names_the_real_address() {
+        assert_eq!(clients("http://127.0.0.1:9/mcp").count(), 5);
         for (client, _, snippet) in clients("http://127.0.0.1:9/mcp") {
             assert!(snippet.contains("http://127.0.0.1:9/mcp"), "{client}");
             if snippet.starts_with('{') {

@@ -10,4 +10,5 @@ mod memory;
 mod refusals;
 mod restore;
 mod serving;
+mod setup;
 mod transfer;
