@@ -41,4 +41,5 @@ pub use value::Value;
 pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "spine", sql: include_str!("../migrations/0001_spine.sql") },
     Migration { number: 2, name: "memory", sql: include_str!("../migrations/0002_memory.sql") },
+    Migration { number: 3, name: "tags", sql: include_str!("../migrations/0003_tags.sql") },
 ];

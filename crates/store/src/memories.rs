@@ -34,6 +34,7 @@ pub mod grants;
 pub mod list;
 pub mod review;
 pub mod searchable;
+mod tags;
 pub mod undo;
 pub mod versions;
 pub mod walk;
@@ -159,6 +160,7 @@ pub fn insert(tx: &Tx<'_>, scope: &Scope, (memory, change): (&Memory, Change), t
     ]);
     tx.change(INSERT, &row)?;
     counts::moved(tx, scope.workspace(), None, Some(memory))?;
+    tags::moved(tx, scope.workspace(), None, Some(memory))?;
     searchable::keep_terms(tx, scope, memory.id, terms)
 }
 
@@ -181,6 +183,7 @@ pub fn replace(
         return Err(Error::internal("a memory vanished while it was changed"));
     }
     counts::moved(tx, scope.workspace(), Some(old), Some(new))?;
+    tags::moved(tx, scope.workspace(), Some(old), Some(new))?;
     if new.access == Access::Private && old.access != Access::Private {
         grants::forget(tx, &scope.workspace().to_string(), &new.id.to_string())?;
     }

@@ -29,6 +29,7 @@ const TABLES: &[Table] = &[
     Table { name: "memories", since: 1, count: "SELECT COUNT(*) FROM memories" },
     Table { name: "memory_counts", since: 2, count: "SELECT COUNT(*) FROM memory_counts" },
     Table { name: "memory_grants", since: 2, count: "SELECT COUNT(*) FROM memory_grants" },
+    Table { name: "memory_tags", since: 3, count: "SELECT COUNT(*) FROM memory_tags" },
     Table { name: "memory_terms", since: 1, count: "SELECT COUNT(*) FROM memory_terms" },
     Table { name: "memory_tombstones", since: 2, count: "SELECT COUNT(*) FROM memory_tombstones" },
     Table { name: "memory_versions", since: 2, count: "SELECT COUNT(*) FROM memory_versions" },

@@ -2,7 +2,7 @@
 
 use types::{MemoryId, PrincipalId, Timestamp, WorkspaceId, memory::Memory};
 
-use super::{counts, grants, read, searchable, versions};
+use super::{counts, grants, read, searchable, tags, versions};
 use crate::{Everything, Result, Row, Scope, Tx, args, row::parsed};
 
 macro_rules! selected_anywhere {
@@ -42,6 +42,7 @@ fn remove(tx: &Tx<'_>, workspace: WorkspaceId, memory: &Memory) -> Result<()> {
     searchable::forget(tx, &space, &id)?;
     versions::forget(tx, &space, &id)?;
     grants::forget(tx, &space, &id)?;
+    tags::moved(tx, workspace, Some(memory), None)?;
     counts::moved(tx, workspace, Some(memory), None)
 }
 

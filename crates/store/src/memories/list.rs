@@ -1,5 +1,5 @@
 //! Lists of memories. The viewer's own rows, those open to everybody, those of each of the viewer's teams and those granted
-//! to them are read apart, each in index order, and merged.
+//! to them are read apart, each in index order, and merged; those with a tag that few carry are read by the tag instead.
 
 mod sources;
 
@@ -7,12 +7,15 @@ use std::cmp::Ordering;
 
 use types::{
     PrincipalId, Timestamp,
-    memory::{Access, Kind, Memory, Trust},
+    memory::{Access, Kind, Memory, Right, Trust},
 };
 
-use self::sources::{COUNTS, GRANTED, OPEN, OPEN_OF_OWNER, OWN, TAGS, TEAM};
-use super::read;
+use self::sources::{COUNTS, GRANTED, OPEN, OPEN_OF_OWNER, OWN, Source, TAGGED, TAGS, TEAM};
+use super::{may, read, tags};
 use crate::{Result, Scope, Tx, Value, row::json, teams};
+
+/// Memories with a tag that are looked at one by one; with more of them it is shorter to walk what the viewer may see.
+const FEW: i64 = 1_000;
 
 /// What a list is narrowed to.
 #[derive(Debug, Clone, Default)]
@@ -176,6 +179,31 @@ pub fn list(
     (sort, after, limit): (Sort, &Place, usize),
     now: Timestamp,
 ) -> Result<Vec<Memory>> {
+    let mut rows: Vec<Memory> = Vec::new();
+    let few = few(tx, scope, filter)?;
+    let seen = |memory: &Memory| Ok(few.is_none() || may(tx, scope, memory, Right::Read, now)?);
+    for (source, whose) in sources(tx, scope, filter, few.as_deref())? {
+        let narrowing = narrowing(scope, whose, filter, now);
+        let statement = source.statement(sort, filter.is_keyed());
+        let last = rows.get(limit.saturating_sub(1)).map(|row| sort.place(row));
+        rows.extend(one_source(tx, statement, narrowing, (filter, &seen), (sort, after, limit, last))?);
+        rows.sort_by(|left, right| sort.order(left, right));
+        rows.dedup_by(|left, right| left.id == right.id);
+        rows.truncate(limit);
+    }
+    Ok(rows)
+}
+
+/// Where the rows of a list are found, and the second argument of each.
+fn sources(
+    tx: &Tx<'_>,
+    scope: &Scope,
+    filter: &Filter,
+    few: Option<&[String]>,
+) -> Result<Vec<(&'static Source, String)>> {
+    if let Some(tags) = few {
+        return Ok(tags.iter().map(|tag| (&TAGGED, tag.clone())).collect());
+    }
     let viewer = scope.viewer().to_string();
     let mut sources = match filter.owner {
         Some(owner) if owner == scope.viewer() => vec![(&OWN, viewer.clone())],
@@ -186,18 +214,24 @@ pub fn list(
         let mine = teams::memberships(tx, scope, scope.viewer())?;
         sources.extend(mine.into_iter().map(|team| (&TEAM, team.to_string())));
     }
-    let mut rows: Vec<Memory> = Vec::new();
-    for (source, whose) in sources {
-        let narrowing = narrowing(scope, whose, filter, now);
-        let statement = source.statement(sort, filter.is_keyed());
-        let last = rows.get(limit.saturating_sub(1)).map(|row| sort.place(row));
-        rows.extend(one_source(tx, statement, narrowing, filter, (sort, after, limit, last))?);
-        rows.sort_by(|left, right| sort.order(left, right));
-        rows.dedup_by(|left, right| left.id == right.id);
-        rows.truncate(limit);
-    }
-    Ok(rows)
+    Ok(sources)
 }
+
+/// The tags by which a list is read: the rarest of those that all rows carry, or each of those of which one suffices; none
+/// when there are none, or too many rows carry them.
+fn few(tx: &Tx<'_>, scope: &Scope, filter: &Filter) -> Result<Option<Vec<String>>> {
+    let count = |tag: &String| Ok((tags::carriers(tx, scope, tag, FEW + 1)?, tag.clone()));
+    let all = filter.tags_all.iter().map(count).collect::<Result<Vec<_>>>()?;
+    if let Some((_, rarest)) = all.into_iter().min().filter(|(carriers, _)| *carriers <= FEW) {
+        return Ok(Some(vec![rarest]));
+    }
+    let any = filter.tags_any.iter().map(count).collect::<Result<Vec<_>>>()?;
+    let together: i64 = any.iter().map(|(carriers, _)| carriers).sum();
+    Ok((!any.is_empty() && together <= FEW).then(|| any.into_iter().map(|(_, tag)| tag).collect()))
+}
+
+/// Whether the viewer may see a row that was found.
+type Seen<'s> = dyn Fn(&Memory) -> Result<bool> + 's;
 
 /// Why a walk over rows ends before its last row.
 enum Stop {
@@ -215,7 +249,7 @@ fn one_source<'a>(
     tx: &Tx<'_>,
     statement: &'static str,
     mut args: Vec<Value<'a>>,
-    filter: &'a Filter,
+    (filter, seen): (&'a Filter, &Seen<'_>),
     (sort, after, limit, last): (Sort, &'a Place, usize, Option<Place>),
 ) -> Result<Vec<Memory>> {
     match after {
@@ -242,7 +276,10 @@ fn one_source<'a>(
         }
         // Most rows fail a filter on tags: they are not read any further.
         if !filter.has_tags() || filter.admits(row.text_ref(7)?)? {
-            kept.push(Memory { size_bytes: Some(row.int(28)?), ..read(row)? });
+            let memory = Memory { size_bytes: Some(row.int(28)?), ..read(row)? };
+            if seen(&memory)? {
+                kept.push(memory);
+            }
         }
         Ok(())
     });
@@ -260,7 +297,11 @@ pub fn count(tx: &Tx<'_>, scope: &Scope, filter: &Filter, now: Timestamp) -> Res
     let mut args = narrowing(scope, scope.viewer().to_string(), filter, now);
     args.extend(key_range(filter, ""));
     let mut total = 0;
-    if filter.has_tags() {
+    if few(tx, scope, filter)?.is_some() {
+        let (sort, most) = (Sort::Created, usize::MAX);
+        let found = list(tx, scope, filter, (sort, &sort.start(), most), now)?;
+        total = i64::try_from(found.len()).unwrap_or(i64::MAX);
+    } else if filter.has_tags() {
         for statement in TAGS {
             tx.each(statement, &args, |row| {
                 total += i64::from(filter.admits(row.text_ref(0)?)?);

@@ -6,12 +6,22 @@ use types::memory::{Access, Change, Memory};
 use crate::{
     conformance::Answer,
     options,
-    plans::{NOW, another, fill, me, memory, scope},
+    plans::{NOW, another, fill, found, me, memory, scope},
     tempdir,
 };
 
 #[test]
-fn pages_of_tagged_rows_from_several_sources_follow_each_other() {
+fn pages_of_rows_with_a_tag_that_few_carry_follow_each_other() {
+    pages_of_tagged_rows(0);
+}
+
+#[test]
+fn pages_of_rows_with_a_tag_that_many_carry_follow_each_other() {
+    pages_of_tagged_rows(1_001);
+}
+
+/// Beside so many rows with the same tag that the viewer may not see.
+fn pages_of_tagged_rows(hidden: u128) {
     let directory = tempdir();
     let store = Store::open(options(directory.path()), MIGRATIONS).unwrap();
     let checked: Answer<()> = store.write_blocking(move |tx| {
@@ -26,8 +36,13 @@ fn pages_of_tagged_rows_from_several_sources_follow_each_other() {
             let row = Memory { tags, key, created_at: at, updated_at: at, ..base };
             memories::insert(tx, &scope(owner), (&row, Change::Created), b"terms")?;
         }
+        for number in 1_000..1_000 + hidden {
+            let row = Memory { tags: vec!["third".to_owned()], ..memory(number, another(), Access::Private) };
+            memories::insert(tx, &scope(another()), (&row, Change::Created), b"terms")?;
+        }
+        let filter = list::Filter { tags_any: vec!["third".to_owned()], ..list::Filter::default() };
+        assert_eq!(list::count(tx, &scope(me()), &filter, NOW)?, 20);
         for sort in [list::Sort::Updated, list::Sort::Created, list::Sort::Key] {
-            let filter = list::Filter { tags_any: vec!["third".to_owned()], ..list::Filter::default() };
             let page = |after: &list::Place, limit| {
                 list::list(tx, &scope(me()), &filter, (sort, after, limit), NOW.plus_secs(1_000))
             };
@@ -43,4 +58,31 @@ fn pages_of_tagged_rows_from_several_sources_follow_each_other() {
         Ok(Verdict::Done(()))
     });
     checked.unwrap();
+}
+
+#[test]
+fn rows_from_before_there_was_a_table_of_tags_are_found_by_theirs() {
+    let directory = tempdir();
+    let store = Store::open(options(directory.path()), &MIGRATIONS[..2]).unwrap();
+    let founded: Answer<()> = store.write_blocking(|tx| Ok(Verdict::Done(found(tx)?)));
+    founded.unwrap();
+    drop(store);
+    let row = memory(1, me(), Access::Private);
+    let provenance = serde_json::to_string(&row.provenance).unwrap();
+    let edit = rusqlite::Connection::open(directory.path().join("guildhall.db")).unwrap();
+    edit.execute(
+        "INSERT INTO memories (id, workspace_id, owner, kind, content, size_bytes, tags, importance, access, metadata, \
+         provenance, access_count, relevance, version, created_at, updated_at) \
+         VALUES (?1, ?2, ?3, 'note', 'text', 4, '[\"old\",\"two \\\"words\\\"\"]', 0.5, 'private', '{}', ?4, 0, 0.5, 1, 0, 0)",
+        [row.id.to_string(), scope(me()).workspace().to_string(), me().to_string(), provenance],
+    )
+    .unwrap();
+    drop(edit);
+    let store = Store::open(options(directory.path()), MIGRATIONS).unwrap();
+    for tag in ["old", "two \"words\""] {
+        let filter = list::Filter { tags_all: vec![tag.to_owned()], ..list::Filter::default() };
+        let found: Answer<i64> =
+            store.write_blocking(move |tx| Ok(Verdict::Done(list::count(tx, &scope(me()), &filter, NOW)?)));
+        assert_eq!(found.unwrap(), 1, "{tag}");
+    }
 }

@@ -133,11 +133,16 @@ fn team() -> TeamId {
     TeamId::from_value(1)
 }
 
-/// Memory 1 is mine; 2 is another agent's, shared with my team.
-pub(super) fn fill(tx: &Tx<'_>) -> Result<(), Error> {
+/// The workspace.
+pub(super) fn found(tx: &Tx<'_>) -> Result<(), Error> {
     let (id, status) = (WorkspaceId::from_value(1), "active".to_owned());
     let workspace = Workspace { id, slug: "w".to_owned(), name: "W".to_owned(), status, created_at: NOW };
-    store::workspaces::insert(tx, everything(), &workspace, &[0; 32])?;
+    store::workspaces::insert(tx, everything(), &workspace, &[0; 32])
+}
+
+/// Memory 1 is mine; 2 is another agent's, shared with my team.
+pub(super) fn fill(tx: &Tx<'_>) -> Result<(), Error> {
+    found(tx)?;
     let builders = Team { id: team(), name: "builders".to_owned(), members: Vec::new(), created_at: NOW, version: 1 };
     teams::insert(tx, &scope(me()), &builders)?;
     assert!(teams::add_member(tx, &scope(me()), team(), me(), NOW)?);
@@ -204,6 +209,10 @@ fn check(cases: &[Case]) {
 fn listed(tx: &Tx<'_>, owner: Option<PrincipalId>, sort: list::Sort, prefix: Option<&str>) -> Result<(), Error> {
     let filter = list::Filter { owner, prefix: prefix.map(str::to_owned), ..list::Filter::default() };
     list::list(tx, &scope(me()), &filter, (sort, &sort.start(), 10), NOW).map(drop)
+}
+
+fn tagged() -> list::Filter {
+    list::Filter { prefix: Some("a".to_owned()), tags_any: vec!["tag".to_owned()], ..list::Filter::default() }
 }
 
 fn mine() -> MemoryId {
@@ -390,13 +399,31 @@ fn a_prefix_is_a_range_of_keys() {
             ],
         ),
         (
-            "counted with a tag",
+            "counted with a tag that few carry",
+            |tx| list::count(tx, &scope(me()), &tagged(), NOW).map(drop),
+            &[
+                "memory_tags_1: workspace_id tag, read alone",
+                "SCAN carriers",
+                "memory_tags_1: workspace_id tag, read alone",
+                "SCAN carriers",
+                "memories_1: id",
+                "memory_tags_1: workspace_id tag, read alone",
+                "sorted",
+            ],
+        ),
+        (
+            "counted with a tag that many carry",
             |tx| {
-                let tags_any = vec!["tag".to_owned()];
-                let filter = list::Filter { prefix: Some("a".to_owned()), tags_any, ..list::Filter::default() };
-                list::count(tx, &scope(me()), &filter, NOW).map(drop)
+                for number in 10..1_100 {
+                    let row = Memory { tags: vec!["tag".to_owned()], ..memory(number, another(), Access::Private) };
+                    memories::insert(tx, &scope(another()), (&row, Change::Created), b"terms")?;
+                }
+                HEARD.set(Some(Vec::new()));
+                list::count(tx, &scope(me()), &tagged(), NOW).map(drop)
             },
             &[
+                "memory_tags_1: workspace_id tag, read alone",
+                "SCAN carriers",
                 "memories_own_sorted: workspace_id owner expression",
                 "memories_open_sorted: workspace_id expression",
                 "memories_team_sorted: workspace_id team_id expression",

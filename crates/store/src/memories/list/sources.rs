@@ -185,6 +185,22 @@ pub(super) const GRANTED: Source = Source {
     ),
 };
 
+// Whoever may see them: each is judged when it is read. The cast keeps the planner from walking the workspace.
+macro_rules! tagged {
+    () => {
+        concat!(
+            "CAST(workspace_id AS TEXT) = $1 AND id IN ",
+            "(SELECT memory_id FROM memory_tags WHERE workspace_id = $1 AND tag = $2)"
+        )
+    };
+}
+source!(
+    TAGGED,
+    tagged!(),
+    " AND (updated_at, id) < ($13, $14) ORDER BY updated_at DESC, id DESC LIMIT $15",
+    " AND (created_at, id) < ($13, $14) ORDER BY created_at DESC, id DESC LIMIT $15"
+);
+
 macro_rules! my_teams_rows {
     () => {
         concat!("workspace_id = $1 AND trust <> 'quarantined' AND team_id IN ", my_teams!())
