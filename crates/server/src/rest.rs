@@ -107,7 +107,7 @@ impl Face {
         let caller = caller::identify(&self.gate, Via::Rest, &head).await?;
         // A malformed key is told only to those who may call at all, so it is part of the input.
         let key = idempotency_key(&head.headers);
-        let meta = Meta { idempotency_key: key.as_ref().ok().cloned().flatten() };
+        let meta = Meta::repeatable(key.as_ref().ok().cloned().flatten());
         let input = async {
             key?;
             acceptable(self.entry, &head.headers)?;

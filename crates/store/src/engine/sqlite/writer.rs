@@ -7,6 +7,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode};
@@ -31,8 +32,8 @@ pub(super) struct Writer {
 
 /// How a group ended.
 enum Ended {
-    /// Durable; this is left to do.
-    Committed(Aftermath),
+    /// Durable after so long a commit; this is left to do.
+    Committed(Aftermath, Duration),
     /// Nothing is kept; everybody gets this answer.
     Failed(Error),
     /// Nothing is kept; each job is to be tried alone.
@@ -61,8 +62,8 @@ impl Writer {
             return;
         }
         let fault = match self.together(&mut jobs) {
-            Ended::Committed(aftermath) => {
-                self.shared.counters.committed(jobs.len());
+            Ended::Committed(aftermath, took) => {
+                self.shared.counters.committed(jobs.len(), took);
                 self.settle(&aftermath);
                 None
             }
@@ -91,8 +92,9 @@ impl Writer {
                 return Ended::Lost;
             }
         }
+        let began = Instant::now();
         match control(&self.connection, "COMMIT") {
-            Ok(()) => Ended::Committed(aftermath),
+            Ok(()) => Ended::Committed(aftermath, began.elapsed()),
             Err(error) => {
                 abandon(&self.connection);
                 // A deferred constraint is the fault of one job, not of the group.
@@ -140,11 +142,12 @@ impl Writer {
                 return Err(Error::unavailable("the transaction was lost"));
             }
             End::Keep => {
+                let began = Instant::now();
                 control(&self.connection, "COMMIT").map_err(|error| {
                     abandon(&self.connection);
                     Error::sqlite("commit", error)
                 })?;
-                self.shared.counters.committed(1);
+                self.shared.counters.committed(1, began.elapsed());
                 self.settle(&aftermath);
             }
         }
