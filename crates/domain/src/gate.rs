@@ -96,8 +96,9 @@ impl Gate {
         object: &OnceLock<String>,
     ) {
         let identity = caller.identity();
-        // Watching would otherwise show itself, and a machine's health checks everything but what matters.
-        if spec.id == crate::ops::calls::Calls::SPEC.id || (identity.is_none() && code.is_none()) {
+        // Watching would show itself, and the health checks of a machine would push out what matters.
+        let is_noise = spec.id == crate::ops::calls::Calls::SPEC.id || identity.is_none();
+        if is_noise && code.is_none() {
             return;
         }
         let workspace = identity.map_or(self.app.home, |identity| identity.workspace);

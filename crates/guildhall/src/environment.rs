@@ -46,6 +46,16 @@ impl Environment {
         self.path("TMPDIR").filter(|path| path.is_absolute()).unwrap_or_else(|| PathBuf::from("/tmp"))
     }
 
+    /// Where the service manager wants to hear that the server is ready.
+    pub(crate) fn notify_socket(&self) -> Option<&OsStr> {
+        self.variables.get(OsStr::new("NOTIFY_SOCKET")).filter(|value| !value.is_empty()).map(OsString::as_os_str)
+    }
+
+    /// Whether a terminal may be sent colours (no-color.org).
+    pub(crate) fn wants_colours(&self) -> bool {
+        self.variables.get(OsStr::new("NO_COLOR")).is_none_or(|value| value.is_empty())
+    }
+
     /// `GUILDHALL__…` variables: the name behind the prefix, and the value if it is Unicode.
     pub(crate) fn settings(&self) -> impl Iterator<Item = (String, Option<&str>)> {
         self.variables.iter().filter_map(|(name, value)| {
@@ -57,7 +67,8 @@ impl Environment {
 
 fn is_ours(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    name.starts_with(PREFIX) || ["GUILDHALL_DATA", "XDG_DATA_HOME", "HOME", "TMPDIR"].contains(&&*name)
+    name.starts_with(PREFIX)
+        || ["GUILDHALL_DATA", "XDG_DATA_HOME", "HOME", "TMPDIR", "NOTIFY_SOCKET", "NO_COLOR"].contains(&&*name)
 }
 
 #[cfg(test)]

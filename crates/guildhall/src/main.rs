@@ -17,6 +17,8 @@ mod failure;
 mod installation;
 mod interrupt;
 mod log;
+mod machine;
+mod notify;
 mod output;
 mod posture;
 mod proof;

@@ -66,7 +66,7 @@ pub(super) async fn answer(
     );
     let mut response = json(StatusCode::OK, rpc::result(call.id, &result));
     if let Some(error) = &error {
-        problem::decorate(response.headers_mut(), error);
+        problem::decorate(&mut response, error);
     }
     response
 }
