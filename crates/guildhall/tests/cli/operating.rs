@@ -5,7 +5,7 @@ use std::{
     net::TcpStream,
     os::unix::net::UnixDatagram,
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, ChildStderr, ChildStdout, Stdio},
     time::Duration,
 };
 
@@ -88,9 +88,8 @@ fn ordinary_calls_leave_no_line_unless_they_are_asked_for() {
     assert_eq!(calls[0]["outcome"], "unauthenticated");
 }
 
-// contract: identity §14.38
 #[test]
-fn a_user_agent_with_line_ends_and_escapes_is_one_line() {
+fn attack_a49_a_user_agent_with_line_ends_and_escapes_is_one_line() {
     let (_parent, data) = directory();
     for format in ["json", "text"] {
         let mut up = command(&data, &["up", "--listen", "127.0.0.1:0", "--json"]);
@@ -114,7 +113,8 @@ fn a_user_agent_with_line_ends_and_escapes_is_one_line() {
         let ended = server.end(Signal::TERM);
         let probes = ended.lines("").into_iter().filter(|line| line.contains("probe")).collect::<Vec<_>>();
         assert_eq!(probes.len(), 1, "{}", ended.stderr);
-        assert!(probes[0].contains("\\u009b0m\\u202e"), "{}", probes[0]);
+        let shown = if format == "json" { "\\u009b0m\\u202e" } else { "\\u{9b}0m\\u{202e}" };
+        assert!(probes[0].contains(shown), "{}", probes[0]);
         let steers = |character: char| character.is_control() || ('\u{202a}'..='\u{202e}').contains(&character);
         assert!(ended.stderr.lines().all(|line| !line.contains(steers)), "{}", ended.stderr);
         if format == "json" {
@@ -125,7 +125,8 @@ fn a_user_agent_with_line_ends_and_escapes_is_one_line() {
 
 struct Watching {
     child: Child,
-    stdout: BufReader<std::process::ChildStdout>,
+    stdout: BufReader<ChildStdout>,
+    stderr: BufReader<ChildStderr>,
 }
 
 impl Watching {
@@ -133,7 +134,15 @@ impl Watching {
         let mut watch = command(data, &[&["watch"], arguments].concat());
         let mut child = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout }
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stdout, stderr }
+    }
+
+    /// The next line of words.
+    fn word(&mut self) -> String {
+        let mut line = String::new();
+        self.stderr.read_line(&mut line).unwrap();
+        line
     }
 
     /// The next call; the test's own deadline ends a wait that never does.
@@ -163,15 +172,13 @@ fn calls_are_watched_across_a_restart_of_the_server() {
     let began = std::time::Instant::now();
     assert_eq!(server.end(Signal::TERM).code, Some(0));
     assert!(began.elapsed() < Duration::from_secs(8), "whoever waits does not hold the end up");
+    assert!(watching.word().contains("the server is gone"));
     let server = Running::of(command(&data, &["up", "--listen", &listen, "--json"]));
     assert_eq!(server.http("GET", "/api/v1/whoami", None, &Value::Null).0, 401);
     let again = watching.next();
-    assert_eq!((&again["operation"], &again["seq"]), (&json!("auth.whoami"), &json!(1)));
+    assert_eq!(again["operation"], "auth.whoami");
     assert_ne!(again["request_id"], seen["request_id"]);
-    watching.child.kill().unwrap();
-    let mut words = String::new();
-    watching.child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
-    assert!(words.contains("the server is gone") && words.contains("started anew"), "{words}");
+    assert!(watching.word().contains("started anew"));
 }
 
 #[test]

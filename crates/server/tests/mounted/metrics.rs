@@ -70,11 +70,12 @@ impl Page {
 
     fn check_histograms(&self) {
         for (family, _) in self.families.iter().filter(|(_, kind)| kind == "histogram") {
-            let counts: Vec<_> = self.of(&format!("{family}_count")).collect();
+            let (count, bucket) = (format!("{family}_count"), format!("{family}_bucket"));
+            let counts: Vec<_> = self.of(&count).collect();
             assert!(!counts.is_empty(), "{family}");
             for (labels, count) in counts {
                 let buckets: Vec<(f64, f64)> = self
-                    .of(&format!("{family}_bucket"))
+                    .of(&bucket)
                     .filter(|(found, _)| labels.iter().all(|(name, value)| found.get(name) == Some(value)))
                     .map(|(found, value)| (found["le"].replace("+Inf", "inf").parse().unwrap(), value))
                     .collect();
