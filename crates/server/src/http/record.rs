@@ -104,6 +104,7 @@ fn milliseconds(took: Duration) -> f64 {
 }
 
 /// How much a finished request matters to an operator.
+#[derive(Debug, PartialEq, Eq)]
 enum Weight {
     /// Answered.
     Ordinary,
@@ -161,6 +162,32 @@ impl Flood {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_can_name_the_request_that_it_ends() {
+        let id = RequestId::next();
+        let named = under_way(id.clone(), async { request_under_way() }).await;
+        assert_eq!(named.as_deref(), Some(id.as_str()));
+        assert_eq!(request_under_way(), None);
+    }
+
+    #[test]
+    fn only_what_is_ours_to_mend_weighs_more_than_a_refusal() {
+        let weight = |status: u16, code: Option<Code>| {
+            let mut response = Response::new(axum::body::Body::empty());
+            *response.status_mut() = ::http::StatusCode::from_u16(status).unwrap();
+            Weight::of(&response, code)
+        };
+        assert_eq!(weight(200, None), Weight::Ordinary);
+        // A tool's error travels with status 200.
+        assert_eq!(weight(200, Some(Code::NotFound)), Weight::Refused);
+        assert_eq!(weight(400, None), Weight::Refused);
+        assert_eq!(weight(429, Some(Code::RateLimited)), Weight::Refused);
+        assert_eq!(weight(200, Some(Code::StorageFull)), Weight::Hindered);
+        assert_eq!(weight(503, Some(Code::Overloaded)), Weight::Hindered);
+        assert_eq!(weight(500, Some(Code::Internal)), Weight::Fault);
+        assert_eq!(weight(500, None), Weight::Fault);
+    }
 
     #[test]
     fn a_flood_becomes_a_few_lines_and_a_number() {
