@@ -10,9 +10,13 @@ use crate::{
     Result,
     access::{everything, identify::Identities, limit::Limits},
     audit::denials::Denials,
-    ledger, memory,
+    calls::Calls,
+    ledger,
+    machine::Machine,
+    memory,
     metrics::Metrics,
     recall::Recall,
+    space::Space,
     tally::Tally,
 };
 
@@ -29,6 +33,8 @@ pub struct Settings {
     pub default_toolsets: Vec<String>,
     /// What memories may be.
     pub memory: MemorySettings,
+    /// Bytes of the data directory's file system that must stay free; with less, calls that add rows are refused.
+    pub min_free_bytes: u64,
 }
 
 /// What operators may set of memories.
@@ -56,6 +62,7 @@ impl Default for Settings {
             key_per_minute: 1_000,
             default_toolsets: vec!["core".into()],
             memory: MemorySettings::default(),
+            min_free_bytes: 100 << 20,
         }
     }
 }
@@ -68,11 +75,23 @@ pub struct Secrets {
     pub cursor: TagKey,
 }
 
+/// What comes in from outside the product.
+pub struct Sources {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    /// The machine.
+    pub machine: Arc<dyn Machine>,
+}
+
 /// Everything a call can reach. One per server.
 pub struct App {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) machine: Arc<dyn Machine>,
+    pub(crate) started_at: Timestamp,
     pub(crate) secrets: Secrets,
     pub(crate) settings: Settings,
     pub(crate) home: WorkspaceId,
@@ -82,6 +101,8 @@ pub struct App {
     pub(crate) recall: Arc<Recall>,
     pub(crate) tally: Tally,
     pub(crate) metrics: Metrics,
+    pub(crate) calls: Calls,
+    pub(crate) space: Space,
 }
 
 impl App {
@@ -91,7 +112,7 @@ impl App {
     /// When the store is followed by another application already.
     pub fn new(
         store: Store,
-        (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
+        sources: Sources,
         secrets: Secrets,
         settings: Settings,
         home: WorkspaceId,
@@ -99,10 +120,15 @@ impl App {
         let recall = Arc::new(Recall::default());
         let identities = Identities::default();
         store.observe(Arc::new(Follower { recall: Arc::clone(&recall), identities: identities.clone() }))?;
+        let Sources { clock, random, machine } = sources;
+        let space = Space::new(settings.min_free_bytes);
+        space.measure(&*machine);
         Ok(Arc::new(Self {
             store,
+            started_at: clock.now(),
             clock,
             random,
+            machine,
             secrets,
             settings,
             home,
@@ -112,6 +138,8 @@ impl App {
             recall,
             tally: Tally::default(),
             metrics: Metrics::default(),
+            calls: Calls::default(),
+            space,
         }))
     }
 
@@ -127,28 +155,30 @@ impl App {
         &self.settings
     }
 
-    /// The counters.
-    #[must_use]
-    pub const fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-
     /// 128 random bits, for ids.
     pub(crate) fn bits(&self) -> Result<u128> {
         Ok(security::random::bits(&*self.random)?)
     }
 
-    /// Writes what has gathered in memory: usage of keys and memories, repeats of denials; drops what has grown old.
+    /// Lets calls that wait for something to happen end now, because the server stops.
+    pub fn end_waits(&self) {
+        self.calls.close();
+    }
+
+    /// Measures the free space; writes what has gathered in memory: usage of keys and memories, repeats of denials;
+    /// drops what has grown old.
     /// To be called every few seconds, and before stopping.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn sweep(self: &Arc<Self>, finish: Finish) -> Result<()> {
+        self.space.measure(&*self.machine);
         // Each part is tried whatever became of the others.
         let counted = self.tally.flush(self).await;
         let denied = self.denials.flush(self, finish).await;
         let swept = memory::sweep::sweep(self).await;
-        let reindexed = memory::reindex::advance(self).await;
+        // It makes the log grow, and can wait for space.
+        let reindexed = if self.space.is_low() { Ok(()) } else { memory::reindex::advance(self).await };
         counted.and(denied).and(swept).and(reindexed).and(self.prune().await)
     }
 

@@ -1,6 +1,9 @@
 //! The call: what an operation's `run` holds, and its only way to the store.
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -21,6 +24,16 @@ use crate::{
 pub struct Meta {
     /// Repeats with the same key and input get the first answer.
     pub idempotency_key: Option<String>,
+    /// The first object that the call touched, once it is known.
+    pub(crate) object: Arc<OnceLock<String>>,
+}
+
+impl Meta {
+    /// With an idempotency key, if there is one.
+    #[must_use]
+    pub fn repeatable(idempotency_key: Option<String>) -> Self {
+        Self { idempotency_key, ..Self::default() }
+    }
 }
 
 /// One call of one operation by one party.
@@ -83,6 +96,7 @@ impl Call<Known> {
         let scope = self.scope();
         let replay = Replay::of(self.spec, &self.meta, &self.body);
         let draft = Draft::of(self.spec, &self.who, self.now);
+        let object = Arc::clone(&self.meta.object);
         self.app
             .store
             .write(move |tx| {
@@ -95,6 +109,10 @@ impl Call<Known> {
                 let mut row = draft.clone();
                 row.details.extend(details);
                 row.object = objects.first().cloned();
+                if let Some(first) = &row.object {
+                    // A closure that runs again names the same object.
+                    let _ = object.set(first.clone());
+                }
                 if let Verdict::Refused(error) = &verdict {
                     row.refused(error.code());
                 }

@@ -50,6 +50,7 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<memory::undo::Undo>(),
     entry::<memory::unshare::Unshare>(),
     entry::<memory::update::Update>(),
+    entry::<ops::calls::Calls>(),
     entry::<ops::doctor::Doctor>(),
     entry::<ops::metrics::Metrics>(),
     entry::<ops::openapi::Openapi>(),

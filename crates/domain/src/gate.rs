@@ -4,7 +4,7 @@
 //! audit row for every refusal. Successful writes carry their own row ([`crate::Call::write`]).
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -13,11 +13,13 @@ use bytes::Bytes;
 use crate::{
     App, Code, Error, Meta, Result,
     access::{
-        Caller, Origin, Party as _,
+        Caller, Origin, Party as _, Via,
         limit::{Crowd, Place},
     },
     audit::denials,
-    operation::{Access, Effect, Entry, Rate, Reply, Spec},
+    calls::Finished,
+    metrics::Connection,
+    operation::{Access, Effect, Entry, Operation as _, Rate, Reply, Spec},
 };
 
 pub use crate::access::identify::Presented;
@@ -70,6 +72,7 @@ impl Gate {
         input: impl Future<Output = Result<Bytes>> + Send,
     ) -> Result<Reply> {
         let started = Instant::now();
+        let object = Arc::clone(&meta.object);
         let mut result = self.pass(caller, entry, meta, input).await;
         if let Err(error) = result {
             let mut fault = error.into_fault();
@@ -78,9 +81,43 @@ impl Gate {
                 None => Err(self.refused(caller, entry.spec, Error::from(fault)).await),
             };
         }
-        let outcome = result.as_ref().map(|_| ()).map_err(Error::code);
-        self.app.metrics.called(entry.spec, outcome, started.elapsed());
+        let (code, took) = (result.as_ref().err().map(Error::code), started.elapsed());
+        self.app.metrics.called(entry.spec, caller.origin().via, code, took);
+        self.keep(caller, (entry.spec, code, took), &object);
         result
+    }
+
+    /// Keeps a finished call for whoever watches its workspace; one of a stranger for the home workspace, when it was
+    /// refused.
+    fn keep(
+        &self,
+        caller: &Caller,
+        (spec, code, took): (&'static Spec, Option<Code>, Duration),
+        object: &OnceLock<String>,
+    ) {
+        let identity = caller.identity();
+        // Watching would show itself, and the health checks of a machine would push out what matters.
+        let is_noise = spec.id == crate::ops::calls::Calls::SPEC.id || identity.is_none();
+        if is_noise && code.is_none() {
+            return;
+        }
+        let workspace = identity.map_or(self.app.home, |identity| identity.workspace);
+        self.app.calls.of(workspace).push(Finished {
+            seq: 0,
+            ended_at: self.app.now(),
+            spec,
+            identity: identity.map(Arc::clone),
+            origin: Arc::clone(caller.origin()),
+            code,
+            took,
+            object: object.get().cloned(),
+        });
+    }
+
+    /// Counts an open connection to the network or to the Unix socket until the guard is dropped.
+    #[must_use]
+    pub fn connected(&self, via: Via) -> Connection {
+        Connection::open(&self.app, via)
     }
 
     /// Counts a request that is no call of an operation, such as a list of tools.
@@ -119,6 +156,7 @@ impl Gate {
         let limits = &self.app.limits;
         authorize(caller, spec)?;
         limits.count_call(&self.app, caller, spec.rate)?;
+        self.app.space.admit(spec)?;
         let _place = limits.enter(caller, Crowd::Calls)?;
         let call = (entry.run)(Arc::clone(&self.app), caller, meta, input.await?);
         match tokio::time::timeout(Duration::from_secs(CALL_SECS), call).await {

@@ -63,6 +63,19 @@ pub enum Effect {
     Upsert,
     /// Takes something away.
     Destroy,
+    /// Takes a right back, or ends a piece of work; repeating it changes nothing more.
+    Withdraw,
+}
+
+impl Effect {
+    /// Whether it may leave more in the database than before; such operations stop while the disk is nearly full.
+    #[must_use]
+    pub const fn needs_space(self) -> bool {
+        match self {
+            Self::Create | Self::Upsert => true,
+            Self::Read | Self::Destroy | Self::Withdraw => false,
+        }
+    }
 }
 
 /// Which limit counts a call.

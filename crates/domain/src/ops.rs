@@ -1,5 +1,6 @@
 //! What operators and machines ask of the server itself.
 
+pub mod calls;
 pub mod doctor;
 pub mod health;
 pub mod metrics;

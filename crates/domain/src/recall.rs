@@ -88,6 +88,14 @@ pub(crate) struct Hit {
     pub(crate) typo_pairs: Vec<TypoPair>,
 }
 
+/// How much the indexes take that are in memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Extent {
+    pub(crate) workspaces: usize,
+    pub(crate) rows: usize,
+    pub(crate) bytes: usize,
+}
+
 impl Recall {
     fn workspace(&self, id: WorkspaceId) -> Arc<Workspace> {
         Arc::clone(self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default())
@@ -116,6 +124,22 @@ impl Recall {
                 })
                 .await?;
         }
+    }
+
+    /// How much is in memory, of all workspaces together.
+    pub(crate) fn extent(&self) -> Extent {
+        let workspaces: Vec<Arc<Workspace>> =
+            self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect();
+        let mut extent = Extent::default();
+        for workspace in workspaces {
+            let state = workspace.state.read().unwrap_or_else(PoisonError::into_inner);
+            if let State::Ready(loaded) = &*state {
+                extent.workspaces += 1;
+                extent.rows += loaded.index.len();
+                extent.bytes += loaded.index.resident_bytes();
+            }
+        }
+        extent
     }
 
     /// Drops a workspace's index; it is loaded again when asked for.

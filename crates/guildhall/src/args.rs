@@ -85,6 +85,8 @@ pub(crate) enum Command {
     },
     /// Print the version
     Version,
+    /// Show the calls of a workspace as they end, until Ctrl-C
+    Watch(Watch),
 }
 
 /// In which workspace.
@@ -285,6 +287,24 @@ pub(crate) enum AuditVerb {
     },
     /// Check that no row was changed, removed or moved; works while no server runs too
     Verify,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Only calls of this operation, such as `memory.search`
+    #[arg(long, value_name = "OPERATION")]
+    pub(crate) operation: Option<String>,
+    /// Only calls of this principal, by id or name
+    #[arg(long, value_name = "PRINCIPAL")]
+    pub(crate) principal: Option<String>,
+    /// Only calls that were refused or failed
+    #[arg(long)]
+    pub(crate) errors: bool,
+    /// Print what is there and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) r#in: In,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,10 @@
 //! The command line's way to the running server: its Unix socket, as the local operator.
 
-use std::{io, path::Path, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, header};
@@ -56,6 +60,14 @@ impl Client {
     /// Whether a server answers.
     pub(crate) fn is_reachable(&self) -> bool {
         self.runtime.block_on(UnixStream::connect(&self.socket)).is_ok()
+    }
+
+    /// Waits.
+    pub(crate) fn pause(&self, time: Duration) {
+        self.runtime.block_on(async {
+            let mut timer = tokio::time::interval_at(tokio::time::Instant::now() + time, time);
+            timer.tick().await;
+        });
     }
 
     /// Calls an operation.

@@ -30,6 +30,7 @@ mod setup;
 mod team;
 mod up;
 mod version;
+mod watch;
 mod workspace;
 
 /// What every command gets to know.
@@ -65,6 +66,7 @@ pub(crate) fn run(environment: &Environment, cli: Cli) -> Result<()> {
         Command::Doctor => doctor::run(&context),
         Command::Reference { page } => reference::run(page),
         Command::Version => version::run(&context),
+        Command::Watch(watch) => watch::run(&context, &watch),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use domain::{App, Gate};
+use domain::{App, Gate, Sources};
 use security::SystemRandom;
 use store::{Everything, MIGRATIONS, Options, Store};
 use types::{Clock as _, SystemClock, workspace::Workspace};
@@ -10,6 +10,7 @@ use types::{Clock as _, SystemClock, workspace::Workspace};
 use crate::{
     config::Config,
     failure::{Failure, Result, exit},
+    machine::Host,
 };
 
 /// The workspace that `init` makes.
@@ -65,7 +66,11 @@ impl Hall {
     /// # Errors
     /// Those of the domain.
     pub(crate) fn over(store: Store, config: &Config, secrets: domain::Secrets, home: Workspace) -> Result<Self> {
-        let sources = (Arc::new(SystemClock) as _, Arc::new(SystemRandom::new()) as _);
+        let sources = Sources {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom::new()),
+            machine: Arc::new(Host::of(store.directory())),
+        };
         let app = App::new(store.clone(), sources, secrets, config.settings(), home.id)?;
         Ok(Self { store, gate: Gate::new(Arc::clone(&app)), app, home })
     }

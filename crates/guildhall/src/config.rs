@@ -18,7 +18,7 @@ mod store;
 
 pub(crate) use self::{
     limits::Limits,
-    log::{Format, Log},
+    log::{Format, Level, Log, TARGETS},
     mcp::Mcp,
     memory::Memory,
     server::Server,
@@ -215,6 +215,7 @@ impl Config {
             key_per_minute: self.limits.key_per_minute,
             default_toolsets: self.mcp.default_toolsets.clone(),
             memory: self.memory.settings(),
+            min_free_bytes: self.store.min_free_bytes(),
         }
     }
 }
@@ -250,7 +251,8 @@ mod tests {
     fn every_key_that_is_shown_is_known() {
         let all = Config {
             server: Server { public_url: Some("https://guild.example".into()), ..Server::default() },
-            store: Store { readers: Some(3) },
+            store: Store { readers: Some(3), ..Store::default() },
+            log: Log { format: Some(Format::Text), ..Log::default() },
             ..Config::default()
         };
         let (read, findings) = loaded(&shown(&all), &[]);

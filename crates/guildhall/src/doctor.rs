@@ -20,11 +20,9 @@ use crate::{
     environment::Environment,
     exchange::exchange,
     failure::{Failure, Result},
-    posture, secrets,
+    machine, posture, secrets,
 };
 
-/// Less free space than this is an error: 100 MiB.
-const LEAST_FREE_BYTES: u64 = 100 << 20;
 /// Less free space than this is a warning: 1 GiB.
 const LOW_FREE_BYTES: u64 = 1 << 30;
 /// A newest backup older than this is named: 7 days.
@@ -53,7 +51,7 @@ pub(crate) fn examine(directory: &Path, environment: &Environment, clock: &dyn C
         let address = holder.ok().flatten().and_then(|holder| holder.address);
         findings.push(server(address)?);
     }
-    findings.extend([disk(directory), backups(directory, clock.now()), semantic()]);
+    findings.extend([disk(directory, config.store.min_free_bytes()), backups(directory, clock.now()), semantic()]);
     findings.extend(if is_served { asked(&client) } else { opened(directory, clock) });
     Ok(findings)
 }
@@ -165,22 +163,26 @@ async fn health(address: SocketAddr) -> Result<u16, String> {
     exchange(stream, request).await.map(|answer| answer.status).map_err(|failure| failure.reasons.join("; "))
 }
 
-fn disk(directory: &Path) -> Finding {
+/// `least` must stay free: a server refuses what adds rows when it does not.
+fn disk(directory: &Path, least: u64) -> Finding {
     let check = check("disk", Severity::Error, "without space left every write is refused");
-    let found = match rustix::fs::statvfs(directory) {
-        Ok(found) => found,
-        Err(error) => return check.unknown(format!("{} cannot be asked: {error}", directory.display()), AGAIN),
-    };
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
-    space(check, free, directory)
+    match machine::free_bytes(directory) {
+        Ok(free) => space(check, (free, least), directory),
+        Err(error) => check.unknown(format!("{} cannot be asked: {error}", directory.display()), AGAIN),
+    }
 }
 
-fn space(check: Check, free: u64, directory: &Path) -> Finding {
+fn space(check: Check, (free, least): (u64, u64), directory: &Path) -> Finding {
     let observed = format!("{} MiB are free in {}", free >> 20, directory.display());
-    if free >= LOW_FREE_BYTES {
+    if free >= LOW_FREE_BYTES.max(least) {
         return check.found(Seen::Good(observed));
     }
-    let severity = if free < LEAST_FREE_BYTES { Severity::Error } else { Severity::Warn };
+    let (severity, observed) = if free < least {
+        let refused = format!("{observed}, less than `store.min_free_megabytes`: calls that add rows are refused");
+        (Severity::Error, refused)
+    } else {
+        (Severity::Warn, observed)
+    };
     let fix = "make room there, or move the data directory to a larger file system";
     Check { severity, ..check }.found(Seen::Bad(observed, fix.to_owned()))
 }
@@ -264,17 +266,19 @@ mod tests {
 
     use super::*;
 
+    const LEAST: u64 = 100 << 20;
+
     #[test]
     fn little_space_warns_and_hardly_any_is_an_error() {
         let disk = check("disk", Severity::Error, "");
         let of = |free| {
-            let finding = space(disk, free, Path::new("data"));
+            let finding = space(disk, (free, LEAST), Path::new("data"));
             (finding.status, finding.severity)
         };
         assert_eq!(of(LOW_FREE_BYTES).0, Status::Pass);
         assert_eq!(of(LOW_FREE_BYTES - 1), (Status::Fail, Severity::Warn));
-        assert_eq!(of(LEAST_FREE_BYTES), (Status::Fail, Severity::Warn));
-        assert_eq!(of(LEAST_FREE_BYTES - 1), (Status::Fail, Severity::Error));
+        assert_eq!(of(LEAST), (Status::Fail, Severity::Warn));
+        assert_eq!(of(LEAST - 1), (Status::Fail, Severity::Error));
         assert_eq!(of(0), (Status::Fail, Severity::Error));
     }
 

@@ -61,6 +61,16 @@ impl Environment {
         self.path("TMPDIR").filter(|path| path.is_absolute()).unwrap_or_else(|| PathBuf::from("/tmp"))
     }
 
+    /// Where the service manager wants to hear that the server is ready.
+    pub(crate) fn notify_socket(&self) -> Option<&OsStr> {
+        self.variables.get(OsStr::new("NOTIFY_SOCKET")).filter(|value| !value.is_empty()).map(OsString::as_os_str)
+    }
+
+    /// Whether a terminal may be sent colours (no-color.org).
+    pub(crate) fn wants_colours(&self) -> bool {
+        self.variables.get(OsStr::new("NO_COLOR")).is_none_or(|value| value.is_empty())
+    }
+
     /// `GUILDHALL__…` variables: the name behind the prefix, and the value if it is Unicode.
     pub(crate) fn settings(&self) -> impl Iterator<Item = (String, Option<&str>)> {
         self.variables.iter().filter_map(|(name, value)| {
@@ -70,9 +80,18 @@ impl Environment {
     }
 }
 
-/// Variables beside the configuration's: our own, and those by which clients are told where their files are.
-const NAMES: [&str; 7] =
-    ["GUILDHALL_DATA", "XDG_DATA_HOME", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME"];
+/// Variables beside the configuration's: our own, the system's, and those by which clients are told where their files are.
+const NAMES: [&str; 9] = [
+    "GUILDHALL_DATA",
+    "XDG_DATA_HOME",
+    "HOME",
+    "TMPDIR",
+    "NOTIFY_SOCKET",
+    "NO_COLOR",
+    "XDG_CONFIG_HOME",
+    "CLAUDE_CONFIG_DIR",
+    "CODEX_HOME",
+];
 
 fn is_ours(name: &OsStr) -> bool {
     let name = name.to_string_lossy();

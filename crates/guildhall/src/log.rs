@@ -1,6 +1,10 @@
-//! The server's log: stderr, one line per event, configured by the file only.
+//! The server's log: one line per event on stderr, as `[log]` of the configuration says.
 
-use std::io;
+use std::{
+    io::{self, IsTerminal as _},
+    panic::{self, Location},
+    thread,
+};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
@@ -8,23 +12,42 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    config::{Format, Log},
+    config::{Format, Level, Log, TARGETS},
     output::{self, Form},
 };
 
-/// This workspace's crates. Others say only what went wrong: they might repeat what they were sent.
-const OURS: [&str; 6] = ["guildhall", "server", "domain", "store", "search", "security"];
-
 /// Begins to write; a second call changes nothing.
 pub(crate) fn start(log: &Log) {
-    let level = LevelFilter::from_level(tracing::Level::from(log.level));
-    let targets = Targets::new().with_default(LevelFilter::ERROR).with_targets(OURS.map(|name| (name, level)));
-    let registry = tracing_subscriber::registry().with(targets);
+    let registry = tracing_subscriber::registry().with(targets(log));
     // Fails only when a log was begun before.
-    let _ = match log.format {
+    let _ = match log.format.unwrap_or_else(fitting) {
         Format::Text => registry.with(fmt::layer().with_ansi(false).with_writer(Stderr(Form::Text))).try_init(),
-        Format::Json => registry.with(fmt::layer().json().with_writer(Stderr(Form::Json))).try_init(),
+        Format::Json => {
+            registry.with(fmt::layer().json().flatten_event(true).with_writer(Stderr(Form::Json))).try_init()
+        }
     };
+    panic::set_hook(Box::new(|panic| panicked(panic.location())));
+}
+
+/// Lines for people on a terminal, objects for programs.
+fn fitting() -> Format {
+    if io::stderr().is_terminal() { Format::Text } else { Format::Json }
+}
+
+fn targets(log: &Log) -> Targets {
+    let filter = |level: Level| LevelFilter::from_level(tracing::Level::from(level));
+    let level = |name| filter(log.targets.get(name).copied().unwrap_or(log.level));
+    Targets::new().with_default(LevelFilter::ERROR).with_targets(TARGETS.map(|name| (name, level(name))))
+}
+
+/// Instead of Rust's own report, which has several lines and whose text may repeat what a client sent.
+fn panicked(at: Option<&Location<'_>>) {
+    tracing::error!(
+        request.id = server::request_under_way(),
+        at = at.map(ToString::to_string),
+        thread = thread::current().name(),
+        "a panic: a fault of ours"
+    );
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +85,43 @@ fn one_line(event: &[u8], form: Form) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is written of an event; `TestWriter` would need the process's own stderr.
+    #[derive(Clone, Default)]
+    struct Kept(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_is_one_line_with_its_place_and_without_its_text() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let layer = fmt::layer().json().flatten_event(true).with_writer(move || writer.clone());
+        let subscriber = tracing_subscriber::registry().with(targets(&Log::default())).with(layer);
+        tracing::subscriber::with_default(subscriber, || panicked(Some(Location::caller())));
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["level"], "ERROR");
+        assert!(line["at"].as_str().unwrap().contains("log.rs:"), "{line}");
+    }
+
+    #[test]
+    fn a_part_has_its_own_level() {
+        let mut log = Log::default();
+        let is_on = |log: &Log, target, level| targets(log).would_enable(target, &level);
+        assert!(is_on(&log, "server", tracing::Level::INFO) && !is_on(&log, "calls", tracing::Level::DEBUG));
+        log.targets.insert("calls".to_owned(), Level::Debug);
+        assert!(is_on(&log, "calls", tracing::Level::DEBUG) && !is_on(&log, "server", tracing::Level::DEBUG));
+        assert!(!is_on(&log, "hyper", tracing::Level::WARN));
+    }
 
     #[test]
     fn an_event_is_one_line_whatever_it_holds() {

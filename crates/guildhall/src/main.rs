@@ -17,6 +17,8 @@ mod failure;
 mod installation;
 mod interrupt;
 mod log;
+mod machine;
+mod notify;
 mod operator;
 mod output;
 mod posture;

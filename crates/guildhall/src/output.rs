@@ -80,6 +80,38 @@ pub(crate) fn file(text: &str) -> Result<()> {
     if to.is_terminal() { write(to, &lines(text)) } else { write(to, text) }
 }
 
+/// How a line looks on a terminal; never the only carrier of what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tint {
+    /// As it is.
+    Plain,
+    /// Somebody may look.
+    Yellow,
+    /// Somebody must look.
+    Red,
+}
+
+/// Whether anybody still reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// The line was taken.
+    There,
+    /// The pipe is closed at its other end.
+    Gone,
+}
+
+/// One line of data of a command that goes on until nobody reads it any more.
+pub(crate) fn live(text: &str, tint: Tint) -> Result<Reader> {
+    use io::IsTerminal as _;
+    let to = io::stdout().lock();
+    let (before, after) = match tint {
+        Tint::Yellow if to.is_terminal() => ("\u{1b}[33m", "\u{1b}[0m"),
+        Tint::Red if to.is_terminal() => ("\u{1b}[31m", "\u{1b}[0m"),
+        Tint::Plain | Tint::Yellow | Tint::Red => ("", ""),
+    };
+    put(to, &format!("{before}{}{after}\n", line(text)))
+}
+
 /// One JSON value on one line.
 pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value).map_err(|error| Failure::internal("cannot write JSON", error))?;
@@ -145,11 +177,15 @@ pub(crate) fn failure(failure: &Failure) {
     let _ = write(io::stderr().lock(), &text);
 }
 
-fn write(mut to: impl io::Write, text: &str) -> Result<()> {
+/// A reader that has seen enough, as `head` does, is no failure.
+fn write(to: impl io::Write, text: &str) -> Result<()> {
+    put(to, text).map(drop)
+}
+
+fn put(mut to: impl io::Write, text: &str) -> Result<Reader> {
     match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
-        Ok(()) => Ok(()),
-        // The reader has seen enough, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
         Err(error) => Err(Failure::new(exit::INTERNAL, format!("cannot print: {error}"))),
     }
 }

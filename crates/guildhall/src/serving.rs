@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, Permissions},
-    io,
+    io::{self, IsTerminal as _},
     net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -25,14 +25,17 @@ use crate::{
     config::Config,
     directory,
     failure::{Failure, Result, exit},
+    notify::Notifier,
 };
 
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// The signals that end a server: caught from here on.
+/// The signals that end a process in order: caught from here on.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
+    has_terminal: bool,
 }
 
 impl Signals {
@@ -42,14 +45,29 @@ impl Signals {
     /// When the operating system refuses.
     pub(crate) fn new() -> Result<Self> {
         let catch = |kind| signal(kind).map_err(|error| Failure::internal("cannot catch signals", error));
-        Ok(Self { interrupt: catch(SignalKind::interrupt())?, terminate: catch(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: catch(SignalKind::interrupt())?,
+            terminate: catch(SignalKind::terminate())?,
+            hangup: catch(SignalKind::hangup())?,
+            // Asked now: a terminal that is gone is none any more.
+            has_terminal: io::stderr().is_terminal(),
+        })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next one. SIGHUP is one when it means that the terminal is gone; otherwise it changes nothing.
     pub(crate) async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hangup.recv() => {}
+            }
+            if self.has_terminal {
+                return;
+            }
+            tracing::info!(
+                "SIGHUP changes nothing: the configuration is read at the start, and no file of a log is open"
+            );
         }
     }
 }
@@ -81,6 +99,7 @@ pub(crate) struct Serving {
     socket: PathBuf,
     stop: CancellationToken,
     tasks: JoinSet<()>,
+    notifier: Notifier,
 }
 
 impl Serving {
@@ -108,12 +127,18 @@ impl Serving {
         tasks.spawn(server::serve_socket(unix, faces, owner, stop.clone()));
         tasks.spawn(sweep(Arc::clone(&hall.app), stop.clone()));
         tracing::info!(%address, "listening");
-        Ok(Self { address, socket, stop, tasks })
+        Ok(Self { address, socket, stop, tasks, notifier: Notifier::default() })
     }
 
     /// Where it listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Tells the service manager that calls are answered, and later that they are not any more.
+    pub(crate) fn announce(&mut self, notifier: Notifier) {
+        notifier.say(&format!("READY=1\nSTATUS=listening on {}", self.address));
+        self.notifier = notifier;
     }
 
     /// Serves until a signal, then stops.
@@ -134,7 +159,9 @@ impl Serving {
     /// # Errors
     /// [`exit::FINDING`] after a second signal; those of the store.
     pub(crate) async fn stop(mut self, mut signals: Signals, app: Arc<App>) -> Result<()> {
+        self.notifier.say("STOPPING=1\nSTATUS=finishing the calls in flight");
         self.stop.cancel();
+        app.end_waits();
         let orderly = async {
             while let Some(ended) = self.tasks.join_next().await {
                 if let Err(error) = ended {

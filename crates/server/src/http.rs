@@ -1,6 +1,10 @@
 //! One request on its way in and out.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ::http::{HeaderValue, Method, Request, header};
 use axum::{
@@ -17,8 +21,10 @@ pub(crate) mod caller;
 pub(crate) mod guard;
 pub(crate) mod listen;
 pub(crate) mod problem;
+pub(crate) mod record;
 
 use caller::{Peer, RequestId};
+use record::Record;
 
 use crate::Faces;
 
@@ -27,7 +33,7 @@ const REQUEST_SECS: u64 = 65;
 
 /// Answers one request.
 pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<Body>) -> Response {
-    let id = RequestId::next();
+    let (id, record, began) = (RequestId::next(), Record::default(), Instant::now());
     let origin = request.headers().get(header::ORIGIN).cloned();
     let is_preflight = request.method() == Method::OPTIONS && origin.is_some();
     let router = match peer {
@@ -37,20 +43,21 @@ pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<B
     let mut response = match faces.guard.check(peer, &request) {
         Err(error) => {
             let caller = caller::stranger(peer, &id, request.headers());
+            record.caller(&caller);
             problem::response(&faces.gate.refuse(&caller, error).await, &id)
         }
         Ok(()) if is_preflight => guard::preflight(),
         Ok(()) => {
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(id.clone());
-            let call = AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind();
+            request.extensions_mut().insert(record.clone());
+            let work = record::under_way(id.clone(), router.clone().oneshot(request));
+            let call = AssertUnwindSafe(work).catch_unwind();
             match tokio::time::timeout(Duration::from_secs(REQUEST_SECS), call).await {
                 Ok(Ok(Ok(response))) => response,
                 Ok(Ok(Err(never))) => match never {},
-                Ok(Err(_)) => {
-                    tracing::error!(request.id = id.as_str(), "a call panicked");
-                    problem::response(&Error::internal(), &id)
-                }
+                // The line of the panic itself names the request and the place.
+                Ok(Err(_)) => problem::response(&Error::internal(), &id),
                 Err(_) => problem::response(&Error::new(Code::RequestTimeout, "the request took too long"), &id),
             }
         }
@@ -59,6 +66,7 @@ pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<B
     if let Some(origin) = origin {
         faces.guard.share(&mut response, &origin);
     }
+    record.write(&faces.flood, (peer, &id), &response, began.elapsed());
     response
 }
 

@@ -13,7 +13,10 @@ mod http;
 pub mod mcp;
 mod rest;
 
-pub use crate::http::listen::{serve_socket, serve_tcp};
+pub use crate::http::{
+    listen::{serve_socket, serve_tcp},
+    record::request_under_way,
+};
 
 /// What operators may set about the faces.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +33,7 @@ pub struct Settings {
 pub struct Faces {
     gate: Gate,
     guard: http::guard::Guard,
+    flood: http::record::Flood,
     network: axum::Router,
     socket: axum::Router,
 }
@@ -54,6 +58,7 @@ impl Faces {
         let finish = |router: axum::Router| http::fallbacks(router);
         Arc::new(Self {
             guard: http::guard::Guard::new(settings),
+            flood: http::record::Flood::new(),
             network: finish(network),
             socket: finish(socket),
             gate,

@@ -31,6 +31,7 @@ use crate::http::{
     body,
     caller::{self, RequestId},
     problem,
+    record::Record,
 };
 
 /// The MCP endpoint's state.
@@ -61,10 +62,8 @@ impl Endpoint {
         match AssertUnwindSafe(self.respond(request, &id)).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(refusal)) => refusal.response(&id),
-            Err(_) => {
-                tracing::error!(request.id = id.as_str(), "an MCP request panicked");
-                rpc::internal(None, &Error::internal(), &id)
-            }
+            // The line of the panic itself names the request and the place.
+            Err(_) => rpc::internal(None, &Error::internal(), &id),
         }
     }
 
@@ -91,6 +90,7 @@ impl Endpoint {
             }
         };
         if let Some(call) = message.product_call() {
+            Record::of(&head.extensions).operation(call.entry.spec.id);
             return Ok(call::answer(&self.gate, &caller, &message, call, id).await);
         }
         self.gate.count(&caller).await?;

@@ -21,6 +21,7 @@ use crate::http::{
     body,
     caller::{self, RequestId},
     problem,
+    record::Record,
 };
 
 mod input;
@@ -104,10 +105,11 @@ impl Face {
 
     async fn run(&self, path: Result<PathInput>, request: Request<Body>) -> Result<Reply> {
         let (head, body) = request.into_parts();
+        Record::of(&head.extensions).operation(self.entry.spec.id);
         let caller = caller::identify(&self.gate, Via::Rest, &head).await?;
         // A malformed key is told only to those who may call at all, so it is part of the input.
         let key = idempotency_key(&head.headers);
-        let meta = Meta { idempotency_key: key.as_ref().ok().cloned().flatten() };
+        let meta = Meta::repeatable(key.as_ref().ok().cloned().flatten());
         let input = async {
             key?;
             acceptable(self.entry, &head.headers)?;

@@ -32,6 +32,8 @@ pub struct Chained {
 const HEAD: &str = "SELECT audit_seq, audit_mac, outbox_seq FROM workspace_heads WHERE workspace_id = $1";
 const ADVANCE: &str =
     "UPDATE workspace_heads SET audit_seq = $1, audit_mac = $2, outbox_seq = $3 WHERE workspace_id = $4";
+const TOTALS: &str = "SELECT COALESCE(CAST(SUM(audit_seq) AS BIGINT), 0), \
+     COALESCE(CAST(SUM(outbox_seq) AS BIGINT), 0) FROM workspace_heads";
 const INSERT: &str = "INSERT INTO audit (workspace_id, seq, ts, actor, credential_id, via, action, object, outcome, \
      code, severity, ip, user_agent, request_id, details, prev, mac) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
@@ -81,6 +83,15 @@ pub fn head(tx: &Tx<'_>, workspace: WorkspaceId) -> Result<Head> {
         Ok(Head { audit_seq: row.int(0)?, audit_mac: mac_at(row, 1)?, outbox_seq: row.int(2)? })
     })?
     .ok_or_else(|| Error::internal("a workspace has no head"))
+}
+
+/// How many audit rows, and how many outbox rows, were ever written in all workspaces together.
+///
+/// # Errors
+/// Those of the store.
+pub fn totals(tx: &Tx<'_>, _: Everything) -> Result<(i64, i64)> {
+    let totals = tx.row(TOTALS, args![], |row| Ok((row.int(0)?, row.int(1)?)))?;
+    Ok(totals.unwrap_or_default())
 }
 
 /// Moves the ends; the last statement of a write.

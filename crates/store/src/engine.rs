@@ -25,7 +25,11 @@ use self::{
 use crate::{Announcement, Error, Migration, Result, Tx, Verdict};
 
 pub(crate) use self::sqlite::{copy, open_for_reading};
-pub use self::{counters::Statistics, snapshot::Snapshot, sqlite::Inspection};
+pub use self::{
+    counters::{Sizes, Statistics},
+    snapshot::Snapshot,
+    sqlite::Inspection,
+};
 
 /// How to open a [`Store`].
 #[derive(Debug, Clone)]
@@ -208,6 +212,14 @@ impl Store {
     pub fn statistics(&self) -> Statistics {
         let shared = &self.inner.shared;
         shared.counters.read(shared.reads.len(), shared.writes.len())
+    }
+
+    /// What the files of the database take on the disk. Asks the file system.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn sizes(&self) -> Result<Sizes> {
+        sqlite::sizes(&self.inner.directory)
     }
 
     /// Refuses new work on every handle, finishes what is queued, moves the log into the database and lets the

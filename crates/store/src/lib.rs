@@ -29,7 +29,7 @@ mod tx;
 mod value;
 pub mod workspaces;
 
-pub use engine::{Inspection, Observer, Options, Snapshot, Statistics, Store};
+pub use engine::{Inspection, Observer, Options, Sizes, Snapshot, Statistics, Store};
 pub use error::{Cause, Error, Result};
 pub use migrate::Migration;
 pub use offline::{Offline, Report, verify};

@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use types::{Clock as _, WorkspaceId};
 
-use crate::{Answer, Client, ManualClock, Mcp, Request};
+use crate::{Answer, Client, ManualClock, ManualMachine, Mcp, Request};
 
 /// An agent with a key.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Agent {
 pub struct TestApp {
     /// Moved by hand.
     pub clock: Arc<ManualClock>,
+    /// Its free space is set by hand; the server looks at each sweep.
+    pub machine: Arc<ManualMachine>,
     /// The gate behind the faces.
     pub gate: Gate,
     network: Client,
@@ -79,9 +81,13 @@ impl TestApp {
         let store = Store::open(Options::new(directory.path(), clock.now()), store::MIGRATIONS).unwrap();
         let home = home(&store, &clock).await;
         let secrets = Secrets { audit: AuditKey::new(&[1; 32]), cursor: TagKey::derive(&[2; 32], "cursor").unwrap() };
-        let parts =
-            (clock.clone() as Arc<dyn types::Clock>, Arc::new(SystemRandom::new()) as Arc<dyn security::Random>);
-        let app = App::new(store.clone(), parts, secrets, settings, home).unwrap();
+        let machine = Arc::new(ManualMachine::new());
+        let sources = domain::Sources {
+            clock: Arc::<ManualClock>::clone(&clock),
+            random: Arc::new(SystemRandom::new()),
+            machine: Arc::<ManualMachine>::clone(&machine),
+        };
+        let app = App::new(store.clone(), sources, secrets, settings, home).unwrap();
         let gate = Gate::new(app);
         let loopback = server::Settings { loopback: true, ..server::Settings::default() };
         let faces = server::Faces::new(gate.clone(), loopback);
@@ -104,6 +110,7 @@ impl TestApp {
         Self {
             store,
             clock,
+            machine,
             gate,
             network: Client::Network(address),
             socket: Client::Socket(path),

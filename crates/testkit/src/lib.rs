@@ -12,12 +12,14 @@ mod app;
 mod client;
 mod clock;
 mod gate;
+mod machine;
 mod mcp;
 mod soak;
 
 pub use app::{Agent, TestApp};
 pub use client::{Answer, Client, Request};
 pub use clock::ManualClock;
+pub use machine::ManualMachine;
 pub use mcp::{Mcp, ToolResult};
 pub use soak::Soak;
 

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod audit;
+pub mod histogram;
 pub mod id;
 pub mod json;
 pub mod key;

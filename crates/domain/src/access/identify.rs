@@ -90,6 +90,9 @@ impl App {
         match found {
             Ok(identity) => Ok(Caller::Known(identity, origin)),
             Err(error) => {
+                if error.code() == Code::Unauthenticated {
+                    self.metrics.credentials_refused.fetch_add(1, Ordering::Relaxed);
+                }
                 denials::note(self, &Caller::Visitor(origin), denials::CREDENTIAL, &error).await?;
                 Err(error)
             }

@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash, RandomState},
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use types::{KeyId, PrincipalId, Timestamp};
@@ -56,6 +59,8 @@ pub struct Limits {
     hasher: RandomState,
     shards: Vec<Mutex<Generations<Bucket, i64>>>,
     open: Mutex<HashMap<(PrincipalId, Crowd), u32>>,
+    /// How often each of [`Limits::NAMES`] refused somebody.
+    refusals: [AtomicU64; Limits::NAMES.len()],
 }
 
 impl Default for Limits {
@@ -64,6 +69,7 @@ impl Default for Limits {
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::new(Generations::new(TABLE / SHARDS))).collect(),
             open: Mutex::default(),
+            refusals: Default::default(),
         }
     }
 }
@@ -77,6 +83,36 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
 }
 
 impl Limits {
+    /// Every limit by name.
+    pub(crate) const NAMES: [&'static str; 6] =
+        [CALLS, KEY_MINUTE, KEY_HOUR, REFUSED.name, Crowd::Calls.limit().name, Crowd::Streams.limit().name];
+
+    /// How often each limit refused somebody, in the order of their names.
+    pub(crate) fn refusals(&self) -> impl Iterator<Item = u64> {
+        self.refusals.iter().map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// How many are open of a crowd, of all principals together.
+    pub(crate) fn present(&self, crowd: Crowd) -> u32 {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter().filter(|((_, of), _)| *of == crowd).map(|(_, count)| count).sum()
+    }
+
+    fn met(&self, limit: Limit) {
+        let counter = Self::NAMES.iter().zip(&self.refusals).find(|(name, _)| **name == limit.name);
+        if let Some((_, counter)) = counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn limited(&self, limit: Limit, wait: u64) -> Error {
+        self.met(limit);
+        Error::new(Code::RateLimited, format!("more than {} calls in {} s", limit.quota, limit.window_secs))
+            .retry_after(wait)
+            .limit(limit)
+            .hint("wait as long as `Retry-After` says")
+    }
+
     /// Takes one call from a bucket, or says how many seconds to wait.
     fn take(&self, bucket: Bucket, limit: Limit, now: Timestamp) -> Result<(), u64> {
         self.with(bucket, limit, now, Take::Yes)
@@ -103,13 +139,13 @@ impl Limits {
     /// Whether an address has used up its refused credentials; asked before any database read.
     pub(crate) fn refused_too_often(&self, address: Option<IpAddr>, now: Timestamp) -> Result<()> {
         let Some(address) = address else { return Ok(()) };
-        self.with(Bucket::Refused(network(address)), REFUSED, now, Take::No).map_err(|wait| limited(REFUSED, wait))
+        self.with(Bucket::Refused(network(address)), REFUSED, now, Take::No).map_err(|wait| self.limited(REFUSED, wait))
     }
 
     /// Counts a refused credential of an address.
     pub(crate) fn count_refused(&self, address: Option<IpAddr>, now: Timestamp) -> Result<()> {
         let Some(address) = address else { return Ok(()) };
-        self.take(Bucket::Refused(network(address)), REFUSED, now).map_err(|wait| limited(REFUSED, wait))
+        self.take(Bucket::Refused(network(address)), REFUSED, now).map_err(|wait| self.limited(REFUSED, wait))
     }
 
     /// Counts a call of a principal and its key.
@@ -119,7 +155,7 @@ impl Limits {
         // A call that one bucket refuses takes nothing from the others.
         for take in [Take::No, Take::Yes] {
             for (bucket, limit) in &buckets {
-                self.with(*bucket, *limit, now, take).map_err(|wait| limited(*limit, wait))?;
+                self.with(*bucket, *limit, now, take).map_err(|wait| self.limited(*limit, wait))?;
             }
         }
         Ok(())
@@ -132,6 +168,7 @@ impl Limits {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(whose).or_insert(0);
         if *count >= crowd.limit().quota {
+            self.met(crowd.limit());
             return Err(Error::new(Code::RateLimited, format!("more than {} at once", crowd.limit().quota))
                 .retry_after(1)
                 .limit(crowd.limit())
@@ -177,6 +214,9 @@ impl Seconds for i64 {
     }
 }
 
+const CALLS: &str = "calls";
+const KEY_MINUTE: &str = "key-minute";
+const KEY_HOUR: &str = "key-hour";
 const REFUSED: Limit = Limit { name: "refused-credentials", quota: REFUSED_PER_MINUTE, window_secs: 60 };
 
 fn buckets(app: &App, identity: &Identity) -> Vec<(Bucket, Limit)> {
@@ -186,20 +226,13 @@ fn buckets(app: &App, identity: &Identity) -> Vec<(Bucket, Limit)> {
         // The operator of the machine is limited like an agent: scripts call in bursts.
         PrincipalId::User(_) => settings.users_per_minute.max(settings.agents_per_minute),
     };
-    let minute = |quota| Limit { name: "calls", quota, window_secs: 60 };
+    let minute = |quota| Limit { name: CALLS, quota, window_secs: 60 };
     let mut all = vec![(Bucket::Principal(identity.principal), minute(per_minute))];
     if let (super::Credential::Key(key), Some((key_minute, key_hour))) = (identity.credential, identity.rates) {
-        all.push((Bucket::KeyMinute(key), Limit { name: "key-minute", ..minute(key_minute) }));
-        all.push((Bucket::KeyHour(key), Limit { name: "key-hour", quota: key_hour, window_secs: 3_600 }));
+        all.push((Bucket::KeyMinute(key), Limit { name: KEY_MINUTE, ..minute(key_minute) }));
+        all.push((Bucket::KeyHour(key), Limit { name: KEY_HOUR, quota: key_hour, window_secs: 3_600 }));
     }
     all
-}
-
-fn limited(limit: Limit, wait: u64) -> Error {
-    Error::new(Code::RateLimited, format!("more than {} calls in {} s", limit.quota, limit.window_secs))
-        .retry_after(wait)
-        .limit(limit)
-        .hint("wait as long as `Retry-After` says")
 }
 
 #[cfg(test)]

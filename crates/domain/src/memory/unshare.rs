@@ -30,7 +30,7 @@ impl Operation for Unshare {
         id: "memory.unshare",
         summary: "Take back what a principal or team was granted on a memory of yours; it takes effect on their next call.",
         access: Access::Permission(Permission::MemoryWrite),
-        effect: Effect::Upsert,
+        effect: Effect::Withdraw,
         rate: Rate::Default,
         replay: Replay::Answer,
         tool: Some(Tool { name: "unshare_memory", set: "memory", listed: &[] }),

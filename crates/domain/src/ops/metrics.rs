@@ -3,6 +3,7 @@
 use crate::{
     Call, Result,
     access::{Known, Permission},
+    metrics::page,
     operation::{Access, Document, Effect, Empty, Operation, Rate, Replay, Spec, route},
 };
 
@@ -27,7 +28,7 @@ impl Operation for Metrics {
     async fn run(call: Call<Known>, _: Empty) -> Result<Document> {
         Ok(Document {
             media_type: "text/plain; version=0.0.4; charset=utf-8",
-            body: call.app.metrics.render(&call.app.store.statistics()),
+            body: page::render(&call.app, &page::Sources::ask(&call.app).await?),
         })
     }
 }

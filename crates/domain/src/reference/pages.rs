@@ -26,6 +26,7 @@ const fn effect(effect: Effect) -> &'static str {
         Effect::Create => "create",
         Effect::Upsert => "upsert",
         Effect::Destroy => "destroy",
+        Effect::Withdraw => "withdraw",
     }
 }
 

@@ -20,7 +20,7 @@ impl Operation for Cancel {
         id: "import.cancel",
         summary: "End an import that is running: it takes no more lines. What it brought in stays.",
         access: Access::Permission(Permission::ImportRun),
-        effect: Effect::Upsert,
+        effect: Effect::Withdraw,
         rate: Rate::Default,
         replay: Replay::Answer,
         tool: None,

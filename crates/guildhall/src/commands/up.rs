@@ -14,6 +14,7 @@ use crate::{
     failure::{Failure, Result, exit},
     installation::{self, First},
     log,
+    notify::Notifier,
     output::{self, Form},
     posture, proof, secrets,
     serving::{Port, Serving, Signals},
@@ -46,8 +47,9 @@ pub(super) fn run(context: &Context<'_>, listen: Option<String>) -> Result<()> {
         .map_err(|error| Failure::internal("cannot start the runtime", error))?;
     check_chains(&runtime, &hall)?;
     let port = port.map_or_else(|| Port::bind(&config), Ok)?;
+    let notifier = Notifier::to(context.environment.notify_socket());
     let start = Start { directory: &directory, config: &config, form: context.form, first, started };
-    let ended = runtime.block_on(start.serve(&hall, port));
+    let ended = runtime.block_on(start.serve(&hall, port, notifier));
     runtime.shutdown_background();
     ended.and(hall.close())
 }
@@ -82,14 +84,17 @@ struct Start<'s> {
 }
 
 impl Start<'_> {
-    async fn serve(&self, hall: &Hall, port: Port) -> Result<()> {
+    async fn serve(&self, hall: &Hall, port: Port, notifier: Notifier) -> Result<()> {
         let signals = Signals::new()?;
-        let serving = Serving::begin(hall, self.config, self.directory, port).await?;
+        let mut serving = Serving::begin(hall, self.config, self.directory, port).await?;
         let addresses = Addresses::of(self.config, Some(serving.address()));
         let greeted = self.greet(hall, &addresses, &serving).await;
         // A server that could not prove itself stops in the same orderly way.
         match greeted {
-            Ok(()) => serving.until(signals, Arc::clone(&hall.app)).await,
+            Ok(()) => {
+                serving.announce(notifier);
+                serving.until(signals, Arc::clone(&hall.app)).await
+            }
             Err(failure) => serving.stop(signals, Arc::clone(&hall.app)).await.and(Err(failure)),
         }
     }

@@ -1,5 +1,7 @@
 //! `[log]`: what the server writes down for its operators, on stderr.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Finding, Section};
@@ -10,9 +12,16 @@ use super::{Finding, Section};
 pub(crate) struct Log {
     /// The least weighty events that are written.
     pub(crate) level: Level,
-    /// How an event is written.
-    pub(crate) format: Format,
+    /// Other levels of single parts.
+    pub(crate) targets: BTreeMap<String, Level>,
+    /// How an event is written; when unset it depends on who reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) format: Option<Format>,
 }
+
+/// The parts that have levels of their own: the lines of requests, and this workspace's crates. Other crates say only
+/// what went wrong: they might repeat what they were sent.
+pub(crate) const TARGETS: [&str; 7] = ["calls", "guildhall", "server", "domain", "store", "search", "security"];
 
 /// How weighty an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,15 +49,22 @@ pub(crate) enum Format {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: Level::Info, format: Format::Text }
+        Self { level: Level::Info, targets: BTreeMap::new(), format: None }
     }
 }
 
 impl Section for Log {
     const NAME: &'static str = "log";
-    const KEYS: &'static [&'static str] = &["level", "format"];
+    const KEYS: &'static [&'static str] = &["level", "targets", "format"];
 
-    fn check(&self, _: &mut Vec<Finding>) {}
+    fn check(&self, findings: &mut Vec<Finding>) {
+        for name in self.targets.keys().filter(|name| !TARGETS.contains(&name.as_str())) {
+            findings.push(
+                Finding::new(format!("`log.targets`: there is no part `{name}`"))
+                    .hint(format!("there are {}", TARGETS.join(", "))),
+            );
+        }
+    }
 }
 
 impl From<Level> for tracing::Level {

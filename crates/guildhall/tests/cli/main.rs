@@ -7,6 +7,7 @@ mod commands;
 mod doctor;
 mod first_run;
 mod memory;
+mod operating;
 mod refusals;
 mod restore;
 mod serving;

@@ -3,7 +3,7 @@
 use std::{
     net::IpAddr,
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -15,6 +15,8 @@ use domain::{
     gate::Presented,
 };
 
+use super::record::Record;
+
 /// Longest user agent that is kept, in characters.
 const USER_AGENT_CHARS: usize = 200;
 
@@ -25,6 +27,24 @@ pub(crate) enum Peer {
     Network(IpAddr),
     /// The owner of the data directory, with this user id.
     Socket(u32),
+}
+
+impl Peer {
+    /// The face that its connection is counted under.
+    pub(crate) const fn via(self) -> Via {
+        match self {
+            Self::Network(_) => Via::Rest,
+            Self::Socket(_) => Via::Socket,
+        }
+    }
+
+    /// The listener it came to.
+    pub(crate) const fn listener(self) -> &'static str {
+        match self {
+            Self::Network(_) => "network",
+            Self::Socket(_) => "socket",
+        }
+    }
 }
 
 /// Finds a request in the log.
@@ -69,7 +89,7 @@ fn origin(peer: Peer, via: Via, id: &RequestId, headers: &HeaderMap) -> Origin {
 
 /// A caller before any credential was looked at.
 pub(crate) fn stranger(peer: Peer, id: &RequestId, headers: &HeaderMap) -> Caller {
-    Caller::Visitor(std::sync::Arc::new(origin(peer, Via::Rest, id, headers)))
+    Caller::Visitor(Arc::new(origin(peer, Via::Rest, id, headers)))
 }
 
 /// The credentials in the headers; several are one when they are the same.
@@ -99,14 +119,27 @@ fn credential(headers: &HeaderMap) -> Result<Option<&str>> {
 pub(crate) async fn identify(gate: &Gate, via: Via, head: &Parts) -> Result<Caller> {
     let headers = &head.headers;
     let peer = head.extensions.get::<Peer>().copied().ok_or_else(Error::internal)?;
-    let origin = origin(peer, via, &RequestId::among(&head.extensions), headers);
-    let presented = match (credential(headers)?, peer) {
-        (Some(text), _) => Presented::Bearer(text),
-        (None, Peer::Socket(uid)) if via != Via::Mcp => {
-            let workspace = headers.get("x-guildhall-workspace").and_then(|slug| slug.to_str().ok());
-            Presented::Socket { uid, workspace }
-        }
-        (None, _) => Presented::Nothing,
+    let origin = || origin(peer, via, &RequestId::among(&head.extensions), headers);
+    let record = Record::of(&head.extensions);
+    let identified = async {
+        let presented = match (credential(headers)?, peer) {
+            (Some(text), _) => Presented::Bearer(text),
+            (None, Peer::Socket(uid)) if via != Via::Mcp => {
+                let workspace = headers.get("x-guildhall-workspace").and_then(|slug| slug.to_str().ok());
+                Presented::Socket { uid, workspace }
+            }
+            (None, _) => Presented::Nothing,
+        };
+        gate.identify(presented, origin()).await
     };
-    gate.identify(presented, origin).await
+    match identified.await {
+        Ok(caller) => {
+            record.caller(&caller);
+            Ok(caller)
+        }
+        Err(error) => {
+            record.caller(&Caller::Visitor(Arc::new(origin())));
+            Err(error)
+        }
+    }
 }

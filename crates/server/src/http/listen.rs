@@ -58,6 +58,7 @@ impl Connections {
         place: OwnedSemaphorePermit,
     ) {
         let (faces, stop) = (Arc::clone(&self.faces), self.stop.clone());
+        let open = faces.gate.connected(peer.via());
         let service = hyper::service::service_fn(move |mut request: ::http::Request<Incoming>| {
             let faces = Arc::clone(&faces);
             // Streams end with the server instead of holding it up.
@@ -74,7 +75,7 @@ impl Connections {
         self.tasks.spawn(async move {
             // A client that goes away or breaks the protocol is its own affair; hyper has answered what it could.
             let _ = connection.await;
-            drop(place);
+            drop((place, open));
         });
     }
 

@@ -35,15 +35,16 @@ pub(crate) fn response(error: &Error, id: &RequestId) -> Response {
     members.insert("request_id".into(), id.as_str().into());
     let mut response = Response::new(Body::from(Value::Object(members).to_string()));
     *response.status_mut() = StatusCode::from_u16(fault.code.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    decorate(headers, error);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    decorate(&mut response, error);
     response
 }
 
-/// The headers that belong to an error, whatever its body.
-pub(crate) fn decorate(headers: &mut ::http::HeaderMap, error: &Error) {
+/// What belongs to an error, whatever its body: its headers, and its code for the log.
+pub(crate) fn decorate(response: &mut Response, error: &Error) {
     let fault = error.fault();
+    response.extensions_mut().insert(fault.code);
+    let headers = response.headers_mut();
     if fault.code == Code::Unauthenticated {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"guildhall\""));
     }

@@ -66,7 +66,7 @@ pub(super) async fn answer(
     );
     let mut response = json(StatusCode::OK, rpc::result(call.id, &result));
     if let Some(error) = &error {
-        problem::decorate(response.headers_mut(), error);
+        problem::decorate(&mut response, error);
     }
     response
 }
@@ -84,7 +84,7 @@ fn input(call: ProductCall<'_>) -> Result<(Meta, Bytes)> {
         None => plain(),
         Some(Value::String(key)) if rest::is_key(&key) => {
             let bytes = serde_json::to_vec(&map).map_err(|error| Error::internal().cause(error))?;
-            Ok((Meta { idempotency_key: Some(key) }, Bytes::from(bytes)))
+            Ok((Meta::repeatable(Some(key)), Bytes::from(bytes)))
         }
         Some(_) => Err(Error::invalid("idempotency_key", "must be 1 to 128 visible ASCII characters")),
     }

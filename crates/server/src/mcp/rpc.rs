@@ -48,7 +48,7 @@ pub(super) fn internal(id: Option<&str>, failure: &Error, request: &RequestId) -
     let status = StatusCode::from_u16(fault.code.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let data = json!({ "code": fault.code.as_str(), "request_id": request.as_str() });
     let mut response = json(status, error(id, INTERNAL_ERROR, &fault.detail, Some(data)));
-    problem::decorate(response.headers_mut(), failure);
+    problem::decorate(&mut response, failure);
     response
 }
 
@@ -58,6 +58,6 @@ pub(super) fn limited(failure: &Error, request: &RequestId) -> Response {
     data.insert("request_id".into(), request.as_str().into());
     let text = error(None, LIMITED, &failure.fault().detail, Some(Value::Object(data)));
     let mut response = json(StatusCode::TOO_MANY_REQUESTS, text);
-    problem::decorate(response.headers_mut(), failure);
+    problem::decorate(&mut response, failure);
     response
 }

@@ -60,7 +60,7 @@ fn annotations(effect: Effect) -> ToolAnnotations {
     let (read_only, destructive, idempotent) = match effect {
         Effect::Read => (true, false, true),
         Effect::Create => (false, false, false),
-        Effect::Upsert => (false, false, true),
+        Effect::Upsert | Effect::Withdraw => (false, false, true),
         Effect::Destroy => (false, true, true),
     };
     ToolAnnotations::new().read_only(read_only).destructive(destructive).idempotent(idempotent).open_world(false)

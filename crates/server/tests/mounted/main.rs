@@ -14,6 +14,8 @@ mod doctor;
 mod identity;
 mod mcp;
 mod memory;
+mod metrics;
+mod operating;
 mod recall;
 mod streams;
 mod teams;

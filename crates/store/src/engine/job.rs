@@ -149,19 +149,11 @@ where
 
 /// Runs a caller's closure; a panic becomes its error.
 fn guarded<T, E: From<Error>>(f: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic: Box<dyn Any + Send>| {
-        tracing::error!(panic = panic_text(&*panic), "a closure panicked inside a transaction");
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_: Box<dyn Any + Send>| {
+        // Without the panic's text, which may repeat what a client sent.
+        tracing::error!("a closure panicked inside a transaction");
         Err(E::from(Error::internal("a closure panicked")))
     })
-}
-
-/// The message of a panic, for the log.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&'static str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(no text)")
 }
 
 /// Who watches the deadline of a waiting caller.

@@ -9,7 +9,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 
-use super::{Options, Shared, threads::Threads};
+use super::{Options, Shared, counters::Sizes, threads::Threads};
 use crate::{
     Error, Migration, Result,
     lock::{self, Lock},
@@ -21,13 +21,24 @@ pub(crate) use self::snapshot::copy;
 pub(super) use self::snapshot::snapshot;
 
 const FILE: &str = "guildhall.db";
+const LOG: &str = "guildhall.db-wal";
+
+/// What the files of the database in a directory take.
+pub(super) fn sizes(directory: &Path) -> Result<Sizes> {
+    let bytes = |name: &str| match std::fs::metadata(directory.join(name)) {
+        Ok(found) => Ok(found.len()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(Error::file("ask for the size of a file of the database", error)),
+    };
+    Ok(Sizes { database_bytes: bytes(FILE)?, log_bytes: bytes(LOG)? })
+}
 
 /// Opens the database and starts its threads: the readers, then the writer. The threads hold the lock.
 pub(super) fn open(options: &Options, migrations: &[Migration], shared: &Arc<Shared>) -> Result<(Threads, Threads)> {
     let directory = lock::private_directory(&options.directory)?;
     let lock = Arc::new(Lock::take(&directory)?);
     let path = directory.join(FILE);
-    for beside in ["guildhall.db-wal", "guildhall.db-shm"] {
+    for beside in [LOG, "guildhall.db-shm"] {
         lock::check_file(&directory.join(beside))?;
     }
     // SQLite gives its log and its index the mode of the database.

@@ -8,10 +8,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    super::{
-        Shared,
-        job::{Job, panic_text},
-    },
+    super::{Shared, job::Job},
     abandon, control,
 };
 use crate::{
@@ -28,15 +25,20 @@ impl Reader {
     /// Works until the queue is closed and empty.
     pub(super) fn run(self) {
         let mut jobs = Vec::new();
+        let counters = &self.shared.counters;
+        counters.readers.fetch_add(1, Ordering::Relaxed);
         while self.shared.reads.take(1, &mut jobs) {
             for job in jobs.drain(..) {
+                counters.busy_readers.fetch_add(1, Ordering::Relaxed);
                 let ran = catch_unwind(AssertUnwindSafe(|| self.job(job)));
-                if let Err(panic) = ran {
-                    tracing::error!(panic = panic_text(&*panic), "a reading thread caught a panic");
+                if ran.is_err() {
+                    tracing::error!("a reading thread caught a panic");
                     abandon(&self.connection);
                 }
+                counters.busy_readers.fetch_sub(1, Ordering::Relaxed);
             }
         }
+        counters.readers.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn job(&self, mut job: Box<dyn Job>) {

@@ -7,6 +7,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode};
@@ -14,7 +15,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::{
     super::{
         Shared,
-        job::{End, Job, panic_text},
+        job::{End, Job},
     },
     abandon, control,
 };
@@ -31,8 +32,8 @@ pub(super) struct Writer {
 
 /// How a group ended.
 enum Ended {
-    /// Durable; this is left to do.
-    Committed(Aftermath),
+    /// Durable after so long a commit; this is left to do.
+    Committed(Aftermath, Duration),
     /// Nothing is kept; everybody gets this answer.
     Failed(Error),
     /// Nothing is kept; each job is to be tried alone.
@@ -46,8 +47,8 @@ impl Writer {
         while self.shared.writes.take(self.group, &mut jobs) {
             let group = std::mem::take(&mut jobs);
             let ran = catch_unwind(AssertUnwindSafe(|| self.group(group)));
-            if let Err(panic) = ran {
-                tracing::error!(panic = panic_text(&*panic), "the writing thread caught a panic");
+            if ran.is_err() {
+                tracing::error!("the writing thread caught a panic");
                 abandon(&self.connection);
             }
         }
@@ -61,8 +62,8 @@ impl Writer {
             return;
         }
         let fault = match self.together(&mut jobs) {
-            Ended::Committed(aftermath) => {
-                self.shared.counters.committed(jobs.len());
+            Ended::Committed(aftermath, took) => {
+                self.shared.counters.committed(jobs.len(), took);
                 self.settle(&aftermath);
                 None
             }
@@ -91,8 +92,9 @@ impl Writer {
                 return Ended::Lost;
             }
         }
+        let began = Instant::now();
         match control(&self.connection, "COMMIT") {
-            Ok(()) => Ended::Committed(aftermath),
+            Ok(()) => Ended::Committed(aftermath, began.elapsed()),
             Err(error) => {
                 abandon(&self.connection);
                 // A deferred constraint is the fault of one job, not of the group.
@@ -140,11 +142,12 @@ impl Writer {
                 return Err(Error::unavailable("the transaction was lost"));
             }
             End::Keep => {
+                let began = Instant::now();
                 control(&self.connection, "COMMIT").map_err(|error| {
                     abandon(&self.connection);
                     Error::sqlite("commit", error)
                 })?;
-                self.shared.counters.committed(1);
+                self.shared.counters.committed(1, began.elapsed());
                 self.settle(&aftermath);
             }
         }
@@ -185,8 +188,8 @@ impl Writer {
         }
         let tx = Tx::new(&self.connection, Access::Read);
         let observed = catch_unwind(AssertUnwindSafe(|| observer.committed(&tx, announcements)));
-        if let Err(panic) = observed {
-            tracing::error!(panic = panic_text(&*panic), "the observer panicked");
+        if observed.is_err() {
+            tracing::error!("the observer panicked");
         }
         abandon(&self.connection);
     }
