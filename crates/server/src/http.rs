@@ -1,6 +1,6 @@
 //! One request on its way in and out.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use ::http::{HeaderValue, Method, Request, header};
 use axum::{
@@ -14,16 +14,17 @@ use tower::ServiceExt as _;
 
 pub(crate) mod body;
 pub(crate) mod caller;
+mod framing;
 pub(crate) mod guard;
+pub(crate) mod limits;
 pub(crate) mod listen;
 pub(crate) mod problem;
+mod wire;
 
 use caller::{Peer, RequestId};
+use framing::Refusal;
 
 use crate::Faces;
-
-/// Longest a request may take, from its head to the beginning of its answer.
-const REQUEST_SECS: u64 = 65;
 
 /// Answers one request.
 pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<Body>) -> Response {
@@ -34,7 +35,9 @@ pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<B
         Peer::Network(_) => &faces.network,
         Peer::Socket(_) => &faces.socket,
     };
-    let mut response = match faces.guard.check(peer, &request) {
+    let refused = request.extensions().get::<Refusal>().copied();
+    let checked = refused.map_or_else(|| faces.guard.check(peer, &request), |refusal| Err(Error::from(refusal)));
+    let mut response = match checked {
         Err(error) => {
             let caller = caller::stranger(peer, &id, request.headers());
             problem::response(&faces.gate.refuse(&caller, error).await, &id)
@@ -44,7 +47,7 @@ pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<B
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(id.clone());
             let call = AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind();
-            match tokio::time::timeout(Duration::from_secs(REQUEST_SECS), call).await {
+            match tokio::time::timeout(faces.limits.request, call).await {
                 Ok(Ok(Ok(response))) => response,
                 Ok(Ok(Err(never))) => match never {},
                 Ok(Err(_)) => {

@@ -13,7 +13,10 @@ mod http;
 pub mod mcp;
 mod rest;
 
-pub use crate::http::listen::{serve_socket, serve_tcp};
+pub use crate::http::{
+    limits::Limits,
+    listen::{serve_socket, serve_tcp},
+};
 
 /// What operators may set about the faces.
 #[derive(Debug, Clone, Default)]
@@ -24,12 +27,15 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// The listener is bound to loopback only, so loopback names and origins are ours.
     pub loopback: bool,
+    /// How long and how much a connection may.
+    pub limits: Limits,
 }
 
 /// All faces in front of one gate.
 pub struct Faces {
     gate: Gate,
     guard: http::guard::Guard,
+    limits: Limits,
     network: axum::Router,
     socket: axum::Router,
 }
@@ -53,6 +59,7 @@ impl Faces {
         let socket = network.clone().merge(rest::calls(&gate));
         let finish = |router: axum::Router| http::fallbacks(router);
         Arc::new(Self {
+            limits: settings.limits,
             guard: http::guard::Guard::new(settings),
             network: finish(network),
             socket: finish(socket),
