@@ -176,15 +176,15 @@ async fn attack_a28_a_head_over_its_limits_is_431() {
 async fn attack_a28_five_hundred_slow_clients_keep_nobody_waiting() {
     let app = TestApp::start().await;
     let key = app.agent("alice").await.key;
+    let body = format!(
+        "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\ncontent-length: 900\r\n\r\n{{"
+    );
+    let kinds = ["GET /health HTTP/1.1\r\nhost: localhost\r\nx:", body.as_str(), ""];
     let mut slow = Vec::new();
-    for turn in 0..500 {
+    for start in kinds.iter().cycle().take(500) {
         let mut stream = connect(&app).await;
-        let start: &[u8] = match turn % 3 {
-            0 => b"GET /health HTTP/1.1\r\nhost: localhost\r\nx:",
-            1 => b"POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{",
-            _ => b"",
-        };
-        stream.write_all(start).await.unwrap();
+        stream.write_all(start.as_bytes()).await.unwrap();
         slow.push(stream);
     }
     let mut micros = Vec::new();
