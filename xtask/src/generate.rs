@@ -10,6 +10,7 @@ const REFERENCES: &[(&str, &str)] = &[
     ("operations", "docs/reference/operations.md"),
     ("mcp-tools", "docs/reference/mcp-tools.json"),
     ("permissions", "docs/reference/permissions.md"),
+    ("cli", "docs/reference/cli.md"),
 ];
 
 #[derive(Debug, Default)]

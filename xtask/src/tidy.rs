@@ -3,6 +3,7 @@
 mod exceptions;
 mod imports;
 mod marks;
+mod pins;
 mod sizes;
 mod sql;
 
@@ -35,6 +36,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<Outcome> {
     sql::check(&production, &mut findings);
     marks::check(repo, &files, &mut exceptions, &mut findings)?;
     imports::check(repo, &mut findings)?;
+    pins::check(repo, &mut findings)?;
     globs(&production, &mut findings);
     contract::check(repo, &files, with_missing, &mut findings)?;
     exceptions.must_shrink(&mut findings);

@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Agent(Agent),
     /// Teams: principals that share
     Team(Team),
-    /// API keys
+    /// API keys: make, list, replace and end them
     Key(Key),
     /// Workspaces: tenants that share nothing
     Workspace(Workspace),
@@ -80,8 +80,21 @@ pub(crate) enum Command {
     Doctor,
     /// Print the reference of this binary
     Reference {
+        /// Which page
         #[arg(value_enum)]
         page: Page,
+    },
+    /// Print a script that completes commands and flags in a shell
+    Completions {
+        /// The shell that reads it
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page, or write the pages of all commands
+    Man {
+        /// Write one page for each command into this directory
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Print the version
     Version,
@@ -325,4 +338,6 @@ pub(crate) enum Page {
     McpTools,
     /// Every permission and role, in Markdown
     Permissions,
+    /// Every command and flag, in Markdown
+    Cli,
 }

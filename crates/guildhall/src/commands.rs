@@ -16,6 +16,7 @@ mod agent;
 mod audit;
 mod backup;
 mod call;
+mod completions;
 mod config;
 mod doctor;
 mod explain;
@@ -23,6 +24,7 @@ mod export;
 mod import;
 mod init;
 mod key;
+mod man;
 mod memory;
 mod reference;
 mod restore;
@@ -65,6 +67,8 @@ pub(crate) fn run(environment: &Environment, cli: Cli) -> Result<()> {
         Command::Config { verb } => config::run(&context, &verb),
         Command::Doctor => doctor::run(&context),
         Command::Reference { page } => reference::run(page),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Man { out } => man::run(out.as_deref()),
         Command::Version => version::run(&context),
         Command::Watch(watch) => watch::run(&context, &watch),
     }

@@ -18,6 +18,7 @@ mod installation;
 mod interrupt;
 mod log;
 mod machine;
+mod manual;
 mod notify;
 mod operator;
 mod output;

@@ -118,6 +118,7 @@ impl Serving {
             allowed_hosts: config.server.hosts(),
             allowed_origins: config.server.allowed_origins.clone(),
             loopback: address.ip().to_canonical().is_loopback(),
+            limits: server::Limits::default(),
         };
         let faces = faces(hall.gate.clone(), settings);
         let stop = CancellationToken::new();

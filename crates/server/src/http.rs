@@ -1,10 +1,6 @@
 //! One request on its way in and out.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use ::http::{HeaderValue, Method, Request, header};
 use axum::{
@@ -18,18 +14,19 @@ use tower::ServiceExt as _;
 
 pub(crate) mod body;
 pub(crate) mod caller;
+mod framing;
 pub(crate) mod guard;
+pub(crate) mod limits;
 pub(crate) mod listen;
 pub(crate) mod problem;
 pub(crate) mod record;
+mod wire;
 
 use caller::{Peer, RequestId};
+use framing::Refusal;
 use record::Record;
 
 use crate::Faces;
-
-/// Longest a request may take, from its head to the beginning of its answer.
-const REQUEST_SECS: u64 = 65;
 
 /// Answers one request.
 pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<Body>) -> Response {
@@ -40,7 +37,9 @@ pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<B
         Peer::Network(_) => &faces.network,
         Peer::Socket(_) => &faces.socket,
     };
-    let mut response = match faces.guard.check(peer, &request) {
+    let refused = request.extensions().get::<Refusal>().copied();
+    let checked = refused.map_or_else(|| faces.guard.check(peer, &request), |refusal| Err(Error::from(refusal)));
+    let mut response = match checked {
         Err(error) => {
             let caller = caller::stranger(peer, &id, request.headers());
             record.caller(&caller);
@@ -53,7 +52,7 @@ pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<B
             request.extensions_mut().insert(record.clone());
             let work = record::under_way(id.clone(), router.clone().oneshot(request));
             let call = AssertUnwindSafe(work).catch_unwind();
-            match tokio::time::timeout(Duration::from_secs(REQUEST_SECS), call).await {
+            match tokio::time::timeout(faces.limits.request, call).await {
                 Ok(Ok(Ok(response))) => response,
                 Ok(Ok(Err(never))) => match never {},
                 // The line of the panic itself names the request and the place.

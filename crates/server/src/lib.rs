@@ -14,6 +14,7 @@ pub mod mcp;
 mod rest;
 
 pub use crate::http::{
+    limits::Limits,
     listen::{serve_socket, serve_tcp},
     record::request_under_way,
 };
@@ -27,6 +28,8 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// The listener is bound to loopback only, so loopback names and origins are ours.
     pub loopback: bool,
+    /// How long and how much a connection may.
+    pub limits: Limits,
 }
 
 /// All faces in front of one gate.
@@ -34,6 +37,7 @@ pub struct Faces {
     gate: Gate,
     guard: http::guard::Guard,
     flood: http::record::Flood,
+    limits: Limits,
     network: axum::Router,
     socket: axum::Router,
 }
@@ -57,6 +61,7 @@ impl Faces {
         let socket = network.clone().merge(rest::calls(&gate));
         let finish = |router: axum::Router| http::fallbacks(router);
         Arc::new(Self {
+            limits: settings.limits,
             guard: http::guard::Guard::new(settings),
             flood: http::record::Flood::new(),
             network: finish(network),

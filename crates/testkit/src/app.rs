@@ -61,20 +61,26 @@ async fn home(store: &Store, clock: &ManualClock) -> WorkspaceId {
 impl TestApp {
     /// Starts a server over an empty directory, with generous limits.
     pub async fn start() -> Self {
+        Self::start_within(server::Limits::default()).await
+    }
+
+    /// As [`start`](Self::start), with these limits of its connections.
+    pub async fn start_within(limits: server::Limits) -> Self {
         let settings = Settings {
             agents_per_minute: 1_000_000,
             users_per_minute: 1_000_000,
             key_per_minute: 1_000_000,
             ..Settings::default()
         };
-        Self::start_with(settings).await
+        Self::build(settings, limits).await
     }
 
     /// Starts a server over an empty directory.
-    ///
-    /// # Panics
-    /// When it cannot.
     pub async fn start_with(settings: Settings) -> Self {
+        Self::build(settings, server::Limits::default()).await
+    }
+
+    async fn build(settings: Settings, limits: server::Limits) -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
         let clock = Arc::new(ManualClock::new());
@@ -89,7 +95,7 @@ impl TestApp {
         };
         let app = App::new(store.clone(), sources, secrets, settings, home).unwrap();
         let gate = Gate::new(app);
-        let loopback = server::Settings { loopback: true, ..server::Settings::default() };
+        let loopback = server::Settings { loopback: true, limits, ..server::Settings::default() };
         let faces = server::Faces::new(gate.clone(), loopback);
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();

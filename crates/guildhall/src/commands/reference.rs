@@ -1,8 +1,8 @@
-//! `guildhall reference`: what is rendered from the catalogue.
+//! `guildhall reference`: what is rendered from the catalogue and from the command line.
 
 use domain::reference;
 
-use crate::{args::Page, failure::Result, output};
+use crate::{args::Page, failure::Result, manual, output};
 
 /// Prints a page.
 pub(super) fn run(page: Page) -> Result<()> {
@@ -11,5 +11,6 @@ pub(super) fn run(page: Page) -> Result<()> {
         Page::Operations => reference::operations(),
         Page::McpTools => reference::mcp_tools(),
         Page::Permissions => reference::permissions(),
+        Page::Cli => manual::markdown(),
     })
 }

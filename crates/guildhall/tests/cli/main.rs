@@ -6,6 +6,7 @@ mod binary;
 mod commands;
 mod doctor;
 mod first_run;
+mod manual;
 mod memory;
 mod operating;
 mod refusals;

@@ -1,6 +1,6 @@
-//! Request bodies: bounded, timed, uncompressed JSON, judged as bytes.
+//! Request bodies: bounded, uncompressed JSON, judged as bytes. The connection times them.
 
-use std::time::Duration;
+use std::{error::Error as _, io};
 
 use ::http::{HeaderMap, header};
 use axum::body::Body;
@@ -10,8 +10,6 @@ use http_body_util::BodyExt as _;
 
 /// Largest body in bytes.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
-/// Longest a client may pause within a body.
-const IDLE_SECS: u64 = 30;
 
 fn too_large() -> Error {
     Error::new(Code::TooLarge, format!("the body is over {MAX_BYTES} bytes"))
@@ -35,16 +33,30 @@ pub(crate) fn check_headers(headers: &HeaderMap) -> Result<()> {
     Ok(())
 }
 
+/// Why a body did not come whole: the connection says so by the kind of its error.
+fn broken(error: &axum::Error) -> Error {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        match inner.downcast_ref::<io::Error>() {
+            Some(error) if error.kind() == io::ErrorKind::TimedOut => {
+                return Error::new(Code::RequestTimeout, error.to_string()).hint("send the whole request at once");
+            }
+            Some(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Error::new(Code::InvalidInput, format!("the body is broken: {error}"));
+            }
+            Some(_) | None => cause = inner.source(),
+        }
+    }
+    Error::new(Code::InvalidInput, "the body broke off")
+}
+
 /// Reads a whole body.
 pub(crate) async fn read(mut body: Body) -> Result<Bytes> {
     let mut all = BytesMut::new();
     let mut first: Option<Bytes> = None;
     loop {
-        let frame = tokio::time::timeout(Duration::from_secs(IDLE_SECS), body.frame())
-            .await
-            .map_err(|_| Error::new(Code::RequestTimeout, format!("no byte of the body came for {IDLE_SECS} s")))?;
-        let Some(frame) = frame else { break };
-        let frame = frame.map_err(|_| Error::new(Code::InvalidInput, "the body broke off"))?;
+        let Some(frame) = body.frame().await else { break };
+        let frame = frame.map_err(|error| broken(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         if all.len() + first.as_ref().map_or(0, Bytes::len) + data.len() > MAX_BYTES {
             return Err(too_large());

@@ -7,8 +7,6 @@ use domain::{Code, Error, Result};
 use super::caller::Peer;
 use crate::Settings;
 
-/// Largest request head in bytes.
-pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 const CREDENTIAL_NAMES: [&str; 4] = ["api_key", "apikey", "access_token", "token"];
 
@@ -22,15 +20,11 @@ impl Guard {
 
     /// Refuses what must not go any further.
     pub(crate) fn check(&self, peer: Peer, request: &Request<Body>) -> Result<()> {
-        let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-        if head + request.uri().path().len() + request.uri().query().map_or(0, str::len) > HEAD_BYTES {
-            return Err(Error::new(Code::HeadersTooLarge, format!("the request's head is over {HEAD_BYTES} bytes")));
-        }
         if matches!(peer, Peer::Network(_)) {
             self.host(request)?;
             self.origin(request)?;
         }
-        if request.method() == Method::TRACE || request.method() == Method::CONNECT {
+        if request.method() == Method::TRACE {
             return Err(Error::new(Code::MethodNotAllowed, "this method is not served"));
         }
         let names = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());

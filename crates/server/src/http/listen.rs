@@ -1,6 +1,11 @@
 //! Listeners: accept, bound, time out, stop gracefully.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::body::Body;
 use hyper::{body::Incoming, server::conn::http1};
@@ -15,13 +20,9 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{answer, caller::Peer, guard::HEAD_BYTES};
+use super::{answer, caller::Peer, framing::HEAD_BYTES, wire::Wire};
 use crate::Faces;
 
-/// Connections open at once; further ones wait in the kernel's queue.
-const CONNECTIONS: usize = 4_096;
-/// Longest a client may take over a request's head.
-const HEAD_SECS: u64 = 10;
 /// How long calls in flight may go on after a stop.
 const GRACE_SECS: u64 = 10;
 /// How long to wait when accepting fails, as it does when file descriptors run out.
@@ -39,8 +40,8 @@ struct Connections {
 impl Connections {
     fn new(faces: Arc<Faces>, stop: CancellationToken) -> Self {
         Self {
+            places: Arc::new(Semaphore::new(faces.limits.connections)),
             faces,
-            places: Arc::new(Semaphore::new(CONNECTIONS)),
             tasks: TaskTracker::new(),
             graceful: GracefulShutdown::new(),
             stop,
@@ -57,20 +58,25 @@ impl Connections {
         peer: Peer,
         place: OwnedSemaphorePermit,
     ) {
-        let (faces, stop) = (Arc::clone(&self.faces), self.stop.clone());
+        let (faces, stop, limits) = (Arc::clone(&self.faces), self.stop.clone(), self.faces.limits);
+        let refused = Arc::new(OnceLock::new());
+        let wire = Wire::new(stream, limits, Arc::clone(&refused));
         let open = faces.gate.connected(peer.via());
         let service = hyper::service::service_fn(move |mut request: ::http::Request<Incoming>| {
             let faces = Arc::clone(&faces);
             // Streams end with the server instead of holding it up.
             request.extensions_mut().insert(stop.clone());
+            if let Some(refusal) = refused.get() {
+                request.extensions_mut().insert(*refusal);
+            }
             async move { Ok::<_, Infallible>(answer(faces, peer, request.map(Body::new)).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(HEAD_SECS))
-            // Somewhat more than what is accepted, so that the refusal can say why.
+            // The wire times what has begun; this is left for a connection on which nothing comes.
+            .header_read_timeout(limits.idle)
             .max_buf_size(2 * HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(wire), service);
         let connection = self.graceful.watch(connection);
         self.tasks.spawn(async move {
             // A client that goes away or breaks the protocol is its own affair; hyper has answered what it could.

@@ -9,4 +9,6 @@ mod limits;
 mod memories;
 mod queries;
 mod secrets;
+mod slow;
+mod smuggling;
 mod tools;
