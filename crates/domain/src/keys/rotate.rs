@@ -37,8 +37,8 @@ fn target(call: &Call<Known>, id: &str) -> Result<KeyId> {
         (None, Credential::Key(own)) => Ok(own),
         (Some(id), Credential::Key(own)) if id == own => Ok(own),
         (Some(_), Credential::Key(_)) => Err(Error::not_found()),
-        (Some(id), Credential::Socket { .. }) => Ok(id),
-        (None, Credential::Socket { .. }) => Err(Error::invalid("id", "`self` is the calling key; name one")),
+        (Some(id), Credential::Socket { .. } | Credential::SocketAgent { .. }) => Ok(id),
+        (None, Credential::Socket { .. } | Credential::SocketAgent { .. }) => Err(Error::invalid("id", "`self` is the calling key; name one")),
     }
 }
 
