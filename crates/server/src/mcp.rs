@@ -20,9 +20,11 @@ mod extension;
 mod failure;
 mod front;
 mod handler;
-mod rpc;
+pub mod rpc;
 mod tools;
 
+pub use call::failed_call;
+pub use front::{encoded, judge};
 pub use extension::{Answer, Extension, principal_of};
 use failure::Failed;
 use handler::Handler;

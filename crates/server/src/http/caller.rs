@@ -104,8 +104,8 @@ pub(crate) async fn identify(gate: &Gate, via: Via, head: &Parts) -> Result<Call
         (Some(text), _) => Presented::Bearer(text),
         (None, Peer::Socket(uid)) => {
             let named = |header| headers.get(header).and_then(|name: &HeaderValue| name.to_str().ok());
-            let workspace = named("x-guildhall-workspace");
-            match (via, named("x-guildhall-agent")) {
+            let workspace = named(crate::WORKSPACE_HEADER);
+            match (via, named(crate::AGENT_HEADER)) {
                 // An agent's tools are never the local operator's, whoever owns the socket.
                 (Via::Mcp, Some(name)) => Presented::SocketAgent { uid, workspace, name },
                 (Via::Mcp, None) => Presented::Nothing,
