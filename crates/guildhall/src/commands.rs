@@ -23,9 +23,11 @@ mod export;
 mod import;
 mod init;
 mod key;
+mod mcp;
 mod memory;
 mod reference;
 mod restore;
+mod stop;
 mod team;
 mod up;
 mod version;
@@ -45,7 +47,9 @@ pub(crate) struct Context<'e> {
 pub(crate) fn run(environment: &Environment, cli: Cli) -> Result<()> {
     let context = Context { environment, data: cli.data, form: Form::of(cli.json) };
     match cli.command {
-        Command::Up { listen } => up::run(&context, listen),
+        Command::Up { listen, background } => up::run(&context, listen, up::Place::of(background)),
+        Command::Stop => stop::run(&context),
+        Command::Mcp(mcp) => mcp::run(&context, mcp),
         Command::Init => init::run(&context),
         Command::Call(call) => call::run(&context, &call),
         Command::Memory(memory) => memory::run(&context, memory),

@@ -2,6 +2,11 @@
 
 use domain::Code;
 
+/// What begins a line that says why.
+pub(crate) const REASON: &str = "error: ";
+/// What begins a line that says what to do.
+pub(crate) const HINT: &str = "hint: ";
+
 /// The result of every command.
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
