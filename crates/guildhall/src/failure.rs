@@ -89,7 +89,7 @@ impl From<store::Error> for Failure {
                 let failure = Self::new(exit::BUSY, error.to_string());
                 match pid {
                     Some(pid) => {
-                        failure.hint(format!("stop process {pid} first, or name another directory with --data"))
+                        failure.hint(format!("stop process {pid} first (`guildhall stop` if it is the server), or name another directory with --data"))
                     }
                     None => failure.hint("name another directory with --data"),
                 }

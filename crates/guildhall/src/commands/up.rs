@@ -50,7 +50,7 @@ pub(super) fn run(context: &Context<'_>, listen: Option<String>, place: Place) -
         .map_err(|error| Failure::internal("cannot start the runtime", error))?;
     check_chains(&runtime, &hall)?;
     let port = port.map_or_else(|| Port::bind(&config), Ok)?;
-    let start = Start { directory: &directory, config: &config, form: context.form, first, started };
+    let start = Start { directory: &directory, config: &config, form: context.form, place, first, started };
     let ended = runtime.block_on(start.serve(&hall, port));
     runtime.shutdown_background();
     ended.and(hall.close())
@@ -69,6 +69,13 @@ impl Place {
     /// In the background when it was asked for.
     pub(super) const fn of(background: bool) -> Self {
         if background { Self::Background } else { Self::Foreground }
+    }
+
+    const fn stopper(self) -> &'static str {
+        match self {
+            Self::Foreground => "Ctrl-C",
+            Self::Background => "`guildhall stop`",
+        }
     }
 
     const fn first_key(self) -> FirstKey {
@@ -104,6 +111,7 @@ struct Start<'s> {
     directory: &'s Path,
     config: &'s Config,
     form: Form,
+    place: Place,
     first: Option<First>,
     started: Instant,
 }
@@ -137,14 +145,15 @@ impl Start<'_> {
         }
         let ready = self.started.elapsed();
         output::document(&format!(
-            "Guildhall {} is ready ({} ms). Ctrl-C stops it.\n\n{}",
+            "Guildhall {} is ready ({} ms). {} stops it.\n\n{}",
             env!("CARGO_PKG_VERSION"),
             ready.as_millis(),
+            self.place.stopper(),
             welcome::addresses(self.directory, addresses)
         ))?;
         let Some(first) = &self.first else { return Ok(()) };
         let Some(api_key) = &first.api_key else {
-            return output::document(&format!("\nMade the agent {0}, without a key: `guildhall key create {0}` makes one.", first.agent_name));
+            return output::document(&format!("\nMade the agent `{0}` without a key; `guildhall key create {0}` makes one.", first.agent_name));
         };
         output::document(&welcome::key(&first.agent_name, api_key.reveal(), addresses))?;
         let took = proof::run(serving.address(), api_key).await?;

@@ -111,7 +111,8 @@ async fn attempt(shim: &Shim, message: &Message, how: Wait, stream: &mut Stream)
         remember(shim, message, &body);
         shim.output.line(body).await;
     } else {
-        shim.output.line(refusal(message, status, &body)).await;
+        let advice = (status == StatusCode::UNAUTHORIZED).then(|| shim.way.door().advice());
+        shim.output.line(refusal(message, status, &body, advice)).await;
     }
     Ok(())
 }
@@ -153,7 +154,7 @@ async fn events(shim: &Shim, message: &Message, mut body: Incoming, stream: &mut
 }
 
 /// An answer with another status than 200 as an error of JSON-RPC, with the id that the server may have left out.
-fn refusal(message: &Message, status: StatusCode, body: &Bytes) -> String {
+fn refusal(message: &Message, status: StatusCode, body: &Bytes, advice: Option<&str>) -> String {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     let id = message.id.as_deref().filter(|_| !message.method.is_empty());
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -167,6 +168,9 @@ fn refusal(message: &Message, status: StatusCode, body: &Bytes) -> String {
         if let Some(member) = answer.get(name) {
             data.insert(name.to_owned(), member.clone());
         }
+    }
+    if let Some(advice) = advice {
+        data.insert("hint".to_owned(), advice.into());
     }
     rpc::error(id, rpc::INTERNAL_ERROR, &detail, Some(Value::Object(data)))
 }

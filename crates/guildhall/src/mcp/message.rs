@@ -153,7 +153,8 @@ impl Message {
     pub(super) fn headers(&self, negotiated: Option<&str>) -> HeaderMap {
         let name = self.name.as_deref().map(server::mcp::encoded);
         let all = [
-            ("mcp-protocol-version", self.version.as_deref().or(negotiated)),
+            // What is being negotiated is not agreed on yet.
+            ("mcp-protocol-version", self.version.as_deref().or(negotiated.filter(|_| self.method != "initialize"))),
             ("mcp-method", Some(self.method.as_str()).filter(|method| !method.is_empty())),
             ("mcp-name", name.as_deref()),
         ];

@@ -108,6 +108,10 @@ impl Starter {
     }
 
     fn failed(&mut self, failure: Failure) -> Next {
+        super::say(&format!("the server could not be started: {}", failure.reasons.join("; ")));
+        for hint in &failure.hints {
+            super::say(&format!("hint: {hint}"));
+        }
         self.last = Last::Failed { failure: failure.clone(), until: Instant::now() + self.pause };
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         Next::Failed(failure)

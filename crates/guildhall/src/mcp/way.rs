@@ -195,10 +195,6 @@ async fn over(
 
 /// What a caller is told of a server that could not be started.
 fn not_started(failure: &Failure) -> Error {
-    super::say(&format!("the server could not be started: {}", failure.reasons.join("; ")));
-    for hint in &failure.hints {
-        super::say(&format!("hint: {hint}"));
-    }
     let hint = failure.hints.first().cloned().unwrap_or_else(|| "start it with `guildhall up`".to_owned());
     let reason = failure.reasons.first().cloned().unwrap_or_default();
     Error::new(Code::Unavailable, format!("the server could not be started: {reason}")).retry_after(5).hint(hint)

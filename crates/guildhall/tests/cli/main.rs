@@ -6,6 +6,7 @@ mod binary;
 mod commands;
 mod doctor;
 mod first_run;
+mod mcp;
 mod memory;
 mod refusals;
 mod restore;

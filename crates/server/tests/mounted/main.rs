@@ -15,6 +15,7 @@ mod identity;
 mod mcp;
 mod memory;
 mod recall;
+mod socket_agent;
 mod streams;
 mod teams;
 mod transfer;
