@@ -258,8 +258,10 @@ fn check(identity: &Identity, spec: &Spec) -> Result<()> {
         Access::Permission(needed) if identity.permissions.has(needed) => Ok(()),
         Access::Permission(needed) => Err(denied(needed.as_str())),
         Access::Interactive(needed) => match identity.credential {
-            Credential::Key(_) | Credential::SocketAgent { .. } => Err(denied("an interactive login or the local operator")
-                .hint("use the command line on the server's machine, such as `guildhall key create`")),
+            Credential::Key(_) | Credential::SocketAgent { .. } => {
+                Err(denied("an interactive login or the local operator")
+                    .hint("use the command line on the server's machine, such as `guildhall key create`"))
+            }
             Credential::Socket { .. } if identity.permissions.has(needed) => Ok(()),
             Credential::Socket { .. } => Err(denied(needed.as_str())),
         },

@@ -32,8 +32,7 @@ const LONGEST_LOCK: u64 = 128;
 /// What may lie in a directory that still counts as empty.
 const HARMLESS: [&str; 4] = [config::FILE, LOCK, BACKGROUND_LOG, "lost+found"];
 /// Files beside the keys that nobody else may read, as far as they exist.
-const PRIVATE: [&str; 6] =
-    [config::FILE, DATABASE, "guildhall.db-wal", "guildhall.db-shm", LOCK, BACKGROUND_LOG];
+const PRIVATE: [&str; 6] = [config::FILE, DATABASE, "guildhall.db-wal", "guildhall.db-shm", LOCK, BACKGROUND_LOG];
 
 /// What a directory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,9 +24,9 @@ pub mod rpc;
 mod tools;
 
 pub use call::failed_call;
-pub use front::{encoded, judge};
 pub use extension::{Answer, Extension, principal_of};
 use failure::Failed;
+pub use front::{encoded, judge};
 use handler::Handler;
 
 use crate::http::{

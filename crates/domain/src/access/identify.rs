@@ -254,8 +254,7 @@ fn is_at_work(agent: &Agent, workspace: &Workspace) -> bool {
 fn is_live(tx: &store::Tx<'_>, scope: &Scope, key: Option<KeyId>, now: Timestamp) -> Result<bool> {
     let PrincipalId::Agent(agent) = scope.viewer() else { return Ok(false) };
     let agent = store::agents::get(tx, scope, agent)?;
-    let workspace =
-        store::workspaces::by_id(tx, everything("a stream ends with its workspace"), scope.workspace())?;
+    let workspace = store::workspaces::by_id(tx, everything("a stream ends with its workspace"), scope.workspace())?;
     let key = match key {
         Some(id) => store::keys::get(tx, scope, id)?.is_some_and(|key| ends(&key).is_none_or(|end| now < end)),
         None => true,

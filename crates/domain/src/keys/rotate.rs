@@ -38,7 +38,9 @@ fn target(call: &Call<Known>, id: &str) -> Result<KeyId> {
         (Some(id), Credential::Key(own)) if id == own => Ok(own),
         (Some(_), Credential::Key(_)) => Err(Error::not_found()),
         (Some(id), Credential::Socket { .. } | Credential::SocketAgent { .. }) => Ok(id),
-        (None, Credential::Socket { .. } | Credential::SocketAgent { .. }) => Err(Error::invalid("id", "`self` is the calling key; name one")),
+        (None, Credential::Socket { .. } | Credential::SocketAgent { .. }) => {
+            Err(Error::invalid("id", "`self` is the calling key; name one"))
+        }
     }
 }
 

@@ -153,7 +153,10 @@ impl Start<'_> {
         ))?;
         let Some(first) = &self.first else { return Ok(()) };
         let Some(api_key) = &first.api_key else {
-            return output::document(&format!("\nMade the agent `{0}` without a key; `guildhall key create {0}` makes one.", first.agent_name));
+            return output::document(&format!(
+                "\nMade the agent `{0}` without a key; `guildhall key create {0}` makes one.",
+                first.agent_name
+            ));
         };
         output::document(&welcome::key(&first.agent_name, api_key.reveal(), addresses))?;
         let took = proof::run(serving.address(), api_key).await?;

@@ -121,7 +121,8 @@ impl Door {
     /// # Errors
     /// When they cannot be names.
     pub(crate) fn toolsets(mut self, list: &str) -> Result<Self> {
-        let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let is_name =
+            |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         if !list.split(',').all(is_name) {
             return Err(Failure::usage(format!("--toolsets {list}: these are no names of toolsets"))
                 .hint("separate them by commas, such as core,memory"));

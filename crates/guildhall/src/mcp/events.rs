@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn events_come_whole_however_they_arrive() {
-        let stream = b": hello\r\n\r\nid: 1\r\ndata:\r\n\r\nevent: message\ndata: {\"a\":\ndata: 1}\n\ndata:{}\r\rdata: cut";
+        let stream =
+            b": hello\r\n\r\nid: 1\r\ndata:\r\n\r\nevent: message\ndata: {\"a\":\ndata: 1}\n\ndata:{}\r\rdata: cut";
         for piece in [1, 2, 7, stream.len()] {
             let mut events = Events::default();
             let found: Vec<Vec<u8>> = stream.chunks(piece).flat_map(|piece| events.take(piece)).collect();

@@ -40,7 +40,10 @@ async fn the_owner_of_the_socket_calls_as_any_agent_of_his_hall() {
     let (alice, rita) = (app.agent("alice").await, app.agent_in("other", "rita", "reader").await);
     let answer = whoami(&app, &[(AGENT, "ALICE")]).await;
     let mine = me(&answer);
-    assert_eq!((&mine["principal"], &mine["role"], &mine["via"]), (&json!(alice.id), &json!("agent"), &json!("socket")));
+    assert_eq!(
+        (&mine["principal"], &mine["role"], &mine["via"]),
+        (&json!(alice.id), &json!("agent"), &json!("socket"))
+    );
     assert!(mine["credential_id"].as_str().unwrap().starts_with("uid:"), "{mine}");
     assert_eq!(answer.header("x-guildhall-version"), env!("CARGO_PKG_VERSION"));
     let hers = me(&whoami(&app, &[(AGENT, "rita"), (WORKSPACE, "other")]).await);

@@ -69,10 +69,8 @@ pub(crate) fn end_server(data: &Path) {
     let Some(pid) = lock.lines().next().and_then(|line| line.parse::<i32>().ok()) else { return };
     let named = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     if named.contains(data.to_str().unwrap()) {
-        let _ = rustix::process::kill_process(
-            rustix::process::Pid::from_raw(pid).unwrap(),
-            rustix::process::Signal::KILL,
-        );
+        let _ =
+            rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL);
     }
 }
 
@@ -122,7 +120,6 @@ impl Shim {
         assert_eq!(message["jsonrpc"], "2.0", "{line}");
         message
     }
-
 
     /// A tool's answer.
     pub(crate) fn call(&mut self, tool: &str, arguments: Value) -> Value {

@@ -66,9 +66,10 @@ fn killed_in_the_middle(place: &Place, arguments: impl Fn(usize) -> Value) -> Ve
 #[test]
 fn a_call_with_an_idempotency_key_survives_a_kill_and_is_executed_once() {
     let place = Place::fresh();
-    let answers = killed_in_the_middle(&place, |number| {
-        json!({"content": format!("keyed {number}"), "idempotency_key": format!("call-{number}")})
-    });
+    let answers = killed_in_the_middle(
+        &place,
+        |number| json!({"content": format!("keyed {number}"), "idempotency_key": format!("call-{number}")}),
+    );
     for (number, answer) in answers.iter().enumerate() {
         assert_eq!(answer["isError"], false, "{answer}");
         assert_eq!(answer["structuredContent"]["content"], format!("keyed {number}"));
@@ -82,7 +83,8 @@ fn a_call_with_an_idempotency_key_survives_a_kill_and_is_executed_once() {
 
 /// How many memories were made, as the audit log says.
 fn created(place: &Place) -> usize {
-    let rows = json_of(&place.data, &["audit", "search", "--action", "memory.create", "--outcome", "ok", "--limit", "200"]);
+    let rows =
+        json_of(&place.data, &["audit", "search", "--action", "memory.create", "--outcome", "ok", "--limit", "200"]);
     rows["items"].as_array().unwrap().len()
 }
 
