@@ -91,11 +91,12 @@ impl Starter {
                 Err(error) => return self.failed(Failure::internal("cannot look at the server", error)),
             },
             Last::Failed { failure, until } if Instant::now() < *until => return Next::Failed(failure.clone()),
-            Last::Up(child) => match child.try_wait() {
+            Last::Up(child) => {
                 // It stops, and nothing else can begin before it has.
-                Ok(None) => return Next::Wait(SOON),
-                Ok(Some(_)) | Err(_) => {}
-            },
+                if matches!(child.try_wait(), Ok(None)) {
+                    return Next::Wait(SOON);
+                }
+            }
             Last::Nothing | Last::Failed { .. } => {}
         }
         self.last = Last::Nothing;

@@ -115,7 +115,7 @@ impl Shim {
 
     /// The next line; each must be a message of JSON-RPC.
     pub(crate) fn next(&self) -> Value {
-        let line = self.lines.recv_timeout(DEADLINE).expect("no line came");
+        let line = self.lines.recv_timeout(DEADLINE).unwrap();
         let message: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
         assert_eq!(message["jsonrpc"], "2.0", "{line}");
         message
