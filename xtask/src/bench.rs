@@ -3,7 +3,7 @@
 //! unless told to save the table.
 //!
 //! Start at [`run`]; `cost.rs` measures calls, `sizes.rs` what grows with the directory, `resting.rs` start and memory,
-//! `sweeping.rs` writes beside the sweeper. `meter.rs` says how much of the machine others took meanwhile.
+//! `sweeping.rs` writes beside the sweeper, `shim.rs` the stdio shim. `meter.rs` says how much of the machine others took meanwhile.
 
 mod calls;
 mod corpus;
@@ -13,6 +13,7 @@ mod load;
 mod meter;
 mod process;
 mod resting;
+mod shim;
 mod sizes;
 mod sweeping;
 mod table;
@@ -35,7 +36,7 @@ const FULL: &[usize] = &[1_000, 10_000, 100_000, 1_000_000];
 /// Memories at which a quick run does.
 const QUICK: &[usize] = &[1_000, 10_000];
 /// What is measured, in this order; `--only` chooses.
-const PARTS: [&str; 4] = ["calls", "sizes", "public", "sweeper"];
+const PARTS: [&str; 5] = ["calls", "sizes", "public", "shim", "sweeper"];
 /// Asked for by a run in another profile, which does the rest itself.
 const HERE: &str = "--here";
 
@@ -103,6 +104,7 @@ fn parts(bench: &Bench, options: &Options, table: &mut Table) -> Result<()> {
             "calls" => cost::measure(bench, table)?,
             "sizes" => grown(bench, &options.sizes, table)?,
             "public" => sizes::public(bench, table)?,
+            "shim" => shim::measure(bench, table)?,
             _ => sweeping::measure(bench, table)?,
         }
     }

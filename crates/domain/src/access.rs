@@ -67,6 +67,11 @@ pub enum Credential {
         /// Their user id.
         uid: u32,
     },
+    /// The same peer, who acts as an agent: no more than that agent's own rights.
+    SocketAgent {
+        /// Their user id.
+        uid: u32,
+    },
 }
 
 impl Credential {
@@ -75,7 +80,7 @@ impl Credential {
     pub fn id(&self) -> String {
         match self {
             Self::Key(id) => id.to_string(),
-            Self::Socket { uid } => format!("uid:{uid}"),
+            Self::Socket { uid } | Self::SocketAgent { uid } => format!("uid:{uid}"),
         }
     }
 }
@@ -101,7 +106,7 @@ pub struct Identity {
     pub toolsets: Option<Vec<String>>,
     /// When the credential ends.
     pub expires_at: Option<Timestamp>,
-    /// Calls per minute and per hour of the key; none on the Unix socket.
+    /// Calls per minute and per hour of the key; none without a key.
     pub rates: Option<(u32, u32)>,
 }
 
@@ -216,7 +221,7 @@ impl Known {
     pub fn everything(&self, reason: &'static str) -> Result<Everything> {
         match self.identity.credential {
             Credential::Socket { .. } => Ok(everything(reason)),
-            Credential::Key(_) => Err(denied("the local operator")),
+            Credential::Key(_) | Credential::SocketAgent { .. } => Err(denied("the local operator")),
         }
     }
 }
@@ -253,14 +258,16 @@ fn check(identity: &Identity, spec: &Spec) -> Result<()> {
         Access::Permission(needed) if identity.permissions.has(needed) => Ok(()),
         Access::Permission(needed) => Err(denied(needed.as_str())),
         Access::Interactive(needed) => match identity.credential {
-            Credential::Key(_) => Err(denied("an interactive login or the local operator")
-                .hint("use the command line on the server's machine, such as `guildhall key create`")),
+            Credential::Key(_) | Credential::SocketAgent { .. } => {
+                Err(denied("an interactive login or the local operator")
+                    .hint("use the command line on the server's machine, such as `guildhall key create`"))
+            }
             Credential::Socket { .. } if identity.permissions.has(needed) => Ok(()),
             Credential::Socket { .. } => Err(denied(needed.as_str())),
         },
         Access::LocalOperator => match identity.credential {
             Credential::Socket { .. } => Ok(()),
-            Credential::Key(_) => Err(denied("the local operator")
+            Credential::Key(_) | Credential::SocketAgent { .. } => Err(denied("the local operator")
                 .hint("use the command line on the server's machine, such as `guildhall workspace list`")),
         },
     }

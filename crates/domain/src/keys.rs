@@ -70,7 +70,7 @@ fn reach(who: &Known) -> store::keys::Filter {
     }
     let id = match identity.credential {
         Credential::Key(id) => Some(id),
-        Credential::Socket { .. } => None,
+        Credential::Socket { .. } | Credential::SocketAgent { .. } => None,
     };
     store::keys::Filter { principal: Some(identity.principal), id }
 }

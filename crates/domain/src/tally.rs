@@ -22,6 +22,7 @@ type Counts<K> = Mutex<HashMap<K, (i64, Timestamp)>>;
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     keys: Counts<(KeyId, AgentId)>,
+    agents: Counts<AgentId>,
     memories: Counts<MemoryId>,
 }
 
@@ -44,6 +45,11 @@ impl Tally {
         count(&self.keys, (key, agent), now);
     }
 
+    /// An agent called without a key.
+    pub(crate) fn agent_called(&self, agent: AgentId, now: Timestamp) {
+        count(&self.agents, agent, now);
+    }
+
     /// A memory was fetched.
     pub(crate) fn fetched(&self, memory: MemoryId, now: Timestamp) {
         count(&self.memories, memory, now);
@@ -56,6 +62,10 @@ impl Tally {
             Ok(store::agents::seen(tx, reason, *agent, *last)?)
         });
         keys.await?;
+        let agents = write(&self.agents, app, |tx, reason, (agent, _, last)| {
+            Ok(store::agents::seen(tx, reason, *agent, *last)?)
+        });
+        agents.await?;
         let memories = write(&self.memories, app, |tx, reason, (memory, times, last)| {
             Ok(store::memories::fetched(tx, reason, *memory, *times, *last)?)
         });

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod backup;
+mod mcp;
 mod memory;
 mod setup;
 mod team;
@@ -12,6 +13,7 @@ mod transfer;
 
 pub(crate) use self::{
     backup::{Backup, BackupVerb, Opener, Restore},
+    mcp::Mcp,
     memory::{Added, Memory, MemoryVerb},
     setup::Setup,
     team::{Team, TeamVerb},
@@ -39,7 +41,14 @@ pub(crate) enum Command {
         /// Address and port to listen on
         #[arg(long, value_name = "ADDR:PORT")]
         listen: Option<String>,
+        /// Leave the terminal, and print no secret: how `guildhall mcp` starts a server
+        #[arg(long, hide = true)]
+        background: bool,
     },
+    /// Stop the server that holds the data directory, when its calls have ended
+    Stop,
+    /// Speak MCP on standard input and output for a local client; starts the server when none runs
+    Mcp(Mcp),
     /// Initialise a data directory without serving
     Init,
     /// Call any operation: `guildhall reference operations` lists them

@@ -25,10 +25,12 @@ mod import;
 mod init;
 mod key;
 mod man;
+mod mcp;
 mod memory;
 mod reference;
 mod restore;
 mod setup;
+mod stop;
 mod team;
 mod up;
 mod version;
@@ -49,7 +51,9 @@ pub(crate) struct Context<'e> {
 pub(crate) fn run(environment: &Environment, cli: Cli) -> Result<()> {
     let context = Context { environment, data: cli.data, form: Form::of(cli.json) };
     match cli.command {
-        Command::Up { listen } => up::run(&context, listen),
+        Command::Up { listen, background } => up::run(&context, listen, up::Place::of(background)),
+        Command::Stop => stop::run(&context),
+        Command::Mcp(mcp) => mcp::run(&context, mcp),
         Command::Init => init::run(&context),
         Command::Call(call) => call::run(&context, &call),
         Command::Memory(memory) => memory::run(&context, memory),

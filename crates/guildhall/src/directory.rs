@@ -21,6 +21,8 @@ pub(crate) const DATABASE: &str = "guildhall.db";
 const LOCK: &str = "guildhall.lock";
 /// The socket of the local operator.
 pub(crate) const SOCKET: &str = "guildhall.sock";
+/// What a server in the background says; the shim that starts one locks it.
+pub(crate) const BACKGROUND_LOG: &str = "guildhall.log";
 /// Stands while an initialisation is under way; one that was cut off leaves it behind.
 pub(crate) const MARKER: &str = "guildhall.initialising";
 
@@ -28,9 +30,9 @@ pub(crate) const MARKER: &str = "guildhall.initialising";
 const LONGEST_LOCK: u64 = 128;
 
 /// What may lie in a directory that still counts as empty.
-const HARMLESS: [&str; 3] = [config::FILE, LOCK, "lost+found"];
+const HARMLESS: [&str; 4] = [config::FILE, LOCK, BACKGROUND_LOG, "lost+found"];
 /// Files beside the keys that nobody else may read, as far as they exist.
-const PRIVATE: [&str; 5] = [config::FILE, DATABASE, "guildhall.db-wal", "guildhall.db-shm", LOCK];
+const PRIVATE: [&str; 6] = [config::FILE, DATABASE, "guildhall.db-wal", "guildhall.db-shm", LOCK, BACKGROUND_LOG];
 
 /// What a directory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

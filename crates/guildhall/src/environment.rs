@@ -6,13 +6,19 @@ use std::{
     path::PathBuf,
 };
 
+use security::Secret;
+
 /// What begins the name of every variable that sets a configuration key.
 pub(crate) const PREFIX: &str = "GUILDHALL__";
 
+/// The variable that holds an agent's key.
+pub(crate) const API_KEY: &str = "GUILDHALL_API_KEY";
+
 /// A copy of the variables this program looks at.
-#[derive(Debug, Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Environment {
     variables: BTreeMap<OsString, OsString>,
+    api_key: Option<Secret<String>>,
 }
 
 impl Environment {
@@ -20,13 +26,26 @@ impl Environment {
     pub(crate) fn read() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let all = std::env::vars_os();
-        Self { variables: all.filter(|(name, _)| is_ours(name)).collect() }
+        let (mut variables, mut api_key) = (BTreeMap::new(), None);
+        for (name, value) in all {
+            if name == OsStr::new(API_KEY) {
+                api_key = value.into_string().ok().filter(|key| !key.is_empty()).map(Secret::new);
+            } else if is_ours(&name) {
+                variables.insert(name, value);
+            }
+        }
+        Self { variables, api_key }
     }
 
     /// A made-up one.
     #[cfg(test)]
     pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
-        Self { variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect() }
+        Self { variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(), api_key: None }
+    }
+
+    /// The agent's key, if there is one.
+    pub(crate) fn api_key(&self) -> Option<Secret<String>> {
+        self.api_key.as_ref().map(|key| Secret::new(key.reveal().clone()))
     }
 
     /// A variable that names a directory; empty is absent.

@@ -14,7 +14,7 @@ use crate::failure::{Failure, Result, exit};
 /// Longer than any call may take.
 const LONGEST: Duration = Duration::from_secs(75);
 /// Larger than any page.
-const LARGEST_BYTES: usize = 256 << 20;
+pub(crate) const LARGEST_BYTES: usize = 256 << 20;
 
 /// What came back.
 #[derive(Debug)]

@@ -2,6 +2,11 @@
 
 use domain::Code;
 
+/// What begins a line that says why.
+pub(crate) const REASON: &str = "error: ";
+/// What begins a line that says what to do.
+pub(crate) const HINT: &str = "hint: ";
+
 /// The result of every command.
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -84,7 +89,7 @@ impl From<store::Error> for Failure {
                 let failure = Self::new(exit::BUSY, error.to_string());
                 match pid {
                     Some(pid) => {
-                        failure.hint(format!("stop process {pid} first, or name another directory with --data"))
+                        failure.hint(format!("stop process {pid} first (`guildhall stop` if it is the server), or name another directory with --data"))
                     }
                     None => failure.hint("name another directory with --data"),
                 }

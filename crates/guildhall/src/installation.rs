@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The agent that `init` makes.
-const AGENT: &str = "agent";
+pub(crate) const AGENT: &str = "agent";
 
 /// What is known of an installation on its first run only.
 pub(crate) struct First {
@@ -41,22 +41,31 @@ pub(crate) struct First {
     pub(crate) agent_id: String,
     /// Its agent's name.
     pub(crate) agent_name: String,
-    /// The agent's key; it is never readable again.
-    pub(crate) api_key: Secret<String>,
+    /// The agent's key, if one was made; it is never readable again.
+    pub(crate) api_key: Option<Secret<String>>,
+}
+
+/// Whether the first agent gets a key: only when somebody is there who reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FirstKey {
+    /// It does.
+    Make,
+    /// It does not.
+    None,
 }
 
 /// Makes an installation in an empty (or missing) directory, or finishes one that was cut off. Blocks.
 ///
 /// # Errors
 /// [`exit::BUSY`] when another process is at it; those of the file system and of the store.
-pub(crate) fn init(directory: &Path, config: &Config) -> Result<First> {
+pub(crate) fn init(directory: &Path, config: &Config, key: FirstKey) -> Result<First> {
     let directory = private(directory)?;
     let marker = Marker::take(&directory)?;
     let keys = directory.join(secrets::DIRECTORY);
     DirBuilder::new().mode(0o700).create(&keys).map_err(|error| failed("make the keys' directory", &error))?;
     secrets::make(&keys, &SystemRandom::new())?;
     write_config(&directory.join(config::FILE))?;
-    let first = fill(&directory, config)?;
+    let first = fill(&directory, config, key)?;
     sync(&keys)?;
     marker.remove()?;
     Ok(first)
@@ -175,7 +184,7 @@ fn write_config(path: &Path) -> Result<()> {
 }
 
 /// Makes the workspace, and through the gate its agent and the agent's key.
-fn fill(directory: &Path, config: &Config) -> Result<First> {
+fn fill(directory: &Path, config: &Config, key: FirstKey) -> Result<First> {
     let secrets = secrets::read(directory).map_err(|_| Failure::internal("cannot read the keys", "just made"))?;
     let store = compose::store(directory, config)?;
     let mut bits = [0; 16];
@@ -187,19 +196,22 @@ fn fill(directory: &Path, config: &Config) -> Result<First> {
         domain::workspaces::found(tx, reason, id, (HOME, HOME), now).map(store::Verdict::Done)
     })?;
     let hall = Hall::over(store, config, secrets, workspace)?;
-    let made = compose::small_runtime()?.block_on(people(&hall.gate));
+    let made = compose::small_runtime()?.block_on(people(&hall.gate, key));
     let workspace = hall.home.clone();
     hall.close()?;
     let (agent_id, api_key) = made?;
     Ok(First { workspace, agent_id, agent_name: AGENT.to_owned(), api_key })
 }
 
-async fn people(gate: &Gate) -> Result<(String, Secret<String>)> {
+async fn people(gate: &Gate, key: FirstKey) -> Result<(String, Option<Secret<String>>)> {
     let caller = local_operator(gate, "init").await?;
     let agent = run(gate, &caller, "agent.create", &json!({ "name": AGENT })).await?;
     let id = text(&agent, "/id")?;
+    if key == FirstKey::None {
+        return Ok((id, None));
+    }
     let key = run(gate, &caller, "key.create", &json!({ "principal": id, "label": "made by guildhall init" })).await?;
-    Ok((id, Secret::new(text(&key, "/api_key")?)))
+    Ok((id, Some(Secret::new(text(&key, "/api_key")?))))
 }
 
 /// The local operator, as whom this process acts while no server runs; the request id finds its rows.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use domain::access::Caller;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -13,7 +13,8 @@ use crate::{
     directory,
     environment::Environment,
     failure::Result,
-    installation, posture,
+    installation::{self, FirstKey},
+    posture,
 };
 
 /// A way to call operations as the local operator. One without a server holds the directory's lock until it is closed.
@@ -33,7 +34,7 @@ pub(crate) struct Opened {
 
 impl Operator {
     /// Reaches the installation in a directory: its server, or without one the directory, which is initialised when it
-    /// is new. The key that an initialisation makes is revoked at once, because nobody gets to see it.
+    /// is new, without a key that nobody would get to see.
     ///
     /// # Errors
     /// [`exit::UNSAFE`](crate::failure::exit::UNSAFE) when a server would refuse to start there;
@@ -47,12 +48,10 @@ impl Operator {
         let (config, mut findings) = config::load(directory, environment, &Flags::default());
         findings.extend(posture::of_directory(directory, is_new));
         posture::refuse(findings)?;
-        let first = if is_new { Some(installation::init(directory, &config)?) } else { None };
-        let operator = Self::open(directory, &config)?;
-        if let Some(first) = first {
-            operator.revoke_all(&first.agent_id)?;
+        if is_new {
+            installation::init(directory, &config, FirstKey::None)?;
         }
-        Ok(operator)
+        Self::open(directory, &config)
     }
 
     fn open(directory: &Path, config: &Config) -> Result<Self> {
@@ -60,14 +59,6 @@ impl Operator {
         let runtime = compose::small_runtime()?;
         let caller = runtime.block_on(installation::local_operator(&hall.gate, "setup"))?;
         Ok(Self::Directory(Box::new(Opened { hall, caller, runtime })))
-    }
-
-    fn revoke_all(&self, agent: &str) -> Result<()> {
-        let keys = self.json("key.list", &json!({ "principal": agent }))?;
-        for key in keys.get("items").and_then(Value::as_array).into_iter().flatten() {
-            self.json("key.revoke", &json!({ "id": key.get("id") }))?;
-        }
-        Ok(())
     }
 
     /// Calls an operation; null when it answers nothing.

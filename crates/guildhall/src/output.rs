@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt::Write as _, io};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::failure::{Failure, Result, exit};
+use crate::failure::{Failure, HINT, REASON, Result, exit};
 
 /// How a command answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +124,17 @@ pub(crate) fn pretty(value: &Value) -> Result<()> {
     write(io::stdout().lock(), &format!("{}\n", json_text(&text)))
 }
 
+/// One message of a protocol that a program reads: its bytes as they are.
+///
+/// # Errors
+/// When nobody reads it.
+pub(crate) fn protocol(message: &[u8]) -> io::Result<()> {
+    use io::Write as _;
+    let mut to = io::stdout().lock();
+    to.write_all(message)?;
+    to.flush()
+}
+
 /// Rows as aligned columns under a heading; nothing when there are none.
 pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) -> Result<()> {
     if rows.is_empty() {
@@ -168,10 +179,10 @@ pub(crate) fn say(text: &str) -> Result<()> {
 pub(crate) fn failure(failure: &Failure) {
     let mut text = String::new();
     for reason in &failure.reasons {
-        let _ = writeln!(text, "error: {}", line(reason));
+        let _ = writeln!(text, "{REASON}{}", line(reason));
     }
     for hint in &failure.hints {
-        let _ = writeln!(text, "hint: {}", line(hint));
+        let _ = writeln!(text, "{HINT}{}", line(hint));
     }
     // With stderr gone there is nobody left to tell; the exit code says it.
     let _ = write(io::stderr().lock(), &text);

@@ -62,6 +62,10 @@ pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<B
         }
     };
     finish(&mut response, &id);
+    if matches!(peer, Peer::Socket(_)) {
+        // The network need not know which build it talks to.
+        response.headers_mut().insert(crate::VERSION_HEADER, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    }
     if let Some(origin) = origin {
         faces.guard.share(&mut response, &origin);
     }

@@ -19,6 +19,13 @@ pub use crate::http::{
     record::request_under_way,
 };
 
+/// The header of every answer on the Unix socket that says which version the server is.
+pub const VERSION_HEADER: &str = "x-guildhall-version";
+/// The header in which a peer of the Unix socket names the agent it calls `/mcp` as.
+pub const AGENT_HEADER: &str = "x-guildhall-agent";
+/// The header in which a peer of the Unix socket names the workspace by its slug.
+pub const WORKSPACE_HEADER: &str = "x-guildhall-workspace";
+
 /// What operators may set about the faces.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {

@@ -20,11 +20,13 @@ mod extension;
 mod failure;
 mod front;
 mod handler;
-mod rpc;
+pub mod rpc;
 mod tools;
 
+pub use call::failed_call;
 pub use extension::{Answer, Extension, principal_of};
 use failure::Failed;
+pub use front::{encoded, judge};
 use handler::Handler;
 
 use crate::http::{

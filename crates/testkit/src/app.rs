@@ -143,6 +143,12 @@ impl TestApp {
         self.network.clone()
     }
 
+    /// The socket face.
+    #[must_use]
+    pub fn socket(&self) -> Client {
+        self.socket.clone()
+    }
+
     /// A request to the network face.
     #[must_use]
     pub fn rest(&self, method: &str, path: impl Into<String>) -> Request {

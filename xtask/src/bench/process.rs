@@ -14,7 +14,7 @@ use crate::repo::Repo;
 use crate::report::Result;
 
 /// Nothing of what is measured should be a limit.
-const LIMITS: [(&str, &str); 5] = [
+pub(super) const LIMITS: [(&str, &str); 5] = [
     ("GUILDHALL__MEMORY__MAX_ROWS", "100000000"),
     ("GUILDHALL__MEMORY__MAX_MEGABYTES", "1048576"),
     ("GUILDHALL__LIMITS__AGENTS_PER_MINUTE", "1000000"),

@@ -8,10 +8,11 @@ use std::{
 use security::{api_key, digest::Digest};
 use store::{Scope, keys::KeyRow};
 use tokio::sync::watch;
-use types::{PrincipalId, Timestamp, WorkspaceId, agent::Agent, workspace::Workspace};
+use types::{KeyId, PrincipalId, Timestamp, WorkspaceId, agent::Agent, workspace::Workspace};
 
 use super::{
-    Caller, Credential, Identity, Origin, Permissions, Role, everything, role::NEVER_IN_A_KEY, unauthenticated,
+    Caller, Credential, Identity, Origin, Permissions, Role, everything, role::NEVER_IN_A_KEY, system_scope,
+    unauthenticated,
 };
 use crate::{App, Code, Error, Result, audit::denials, generations::Generations};
 
@@ -30,6 +31,25 @@ pub enum Presented<'a> {
         /// The workspace's slug.
         workspace: Option<&'a str>,
     },
+    /// The same peer, who acts as an agent of the workspace: with its rights, never as the local operator.
+    SocketAgent {
+        /// The peer's user id.
+        uid: u32,
+        /// The workspace's slug.
+        workspace: Option<&'a str>,
+        /// The agent's name, in any case.
+        name: &'a str,
+    },
+}
+
+/// The slug of the workspace that is meant when none is named.
+const DEFAULT: &str = "default";
+
+/// By what an identity is found again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Proof {
+    Key(Digest),
+    Agent { uid: u32, workspace: String, name: String },
 }
 
 /// Identities seen before. A change of any key, agent or workspace makes all of them be read anew.
@@ -40,7 +60,7 @@ pub(crate) struct Identities {
 
 struct Inner {
     generation: watch::Sender<u64>,
-    known: Mutex<Generations<Digest, (u64, Arc<Identity>)>>,
+    known: Mutex<Generations<Proof, (u64, Arc<Identity>)>>,
 }
 
 impl Default for Identities {
@@ -65,16 +85,16 @@ impl Identities {
         *self.inner.generation.borrow()
     }
 
-    fn find(&self, hash: &Digest) -> Option<Arc<Identity>> {
+    fn find(&self, proof: &Proof) -> Option<Arc<Identity>> {
         let generation = self.generation();
         let mut known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (seen, identity) = known.get(hash)?;
+        let (seen, identity) = known.get(proof)?;
         (*seen == generation).then(|| Arc::clone(identity))
     }
 
-    fn keep(&self, hash: Digest, generation: u64, identity: &Arc<Identity>) {
+    fn keep(&self, proof: Proof, generation: u64, identity: &Arc<Identity>) {
         let mut known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(hash, (generation, Arc::clone(identity)));
+        known.insert(proof, (generation, Arc::clone(identity)));
     }
 }
 
@@ -86,6 +106,10 @@ impl App {
             Presented::Nothing => return Ok(Caller::Visitor(origin)),
             Presented::Bearer(text) => self.by_key(text, &Caller::Visitor(Arc::clone(&origin))).await,
             Presented::Socket { uid, workspace } => self.local_operator(uid, workspace).await,
+            Presented::SocketAgent { uid, workspace, name } => {
+                let (workspace, name) = (workspace.unwrap_or(DEFAULT).to_owned(), name.to_ascii_lowercase());
+                self.by_name(uid, workspace, name).await
+            }
         };
         match found {
             Ok(identity) => Ok(Caller::Known(identity, origin)),
@@ -105,7 +129,8 @@ impl App {
             self.limits.count_refused(origin.address, now)?;
             return Err(unauthenticated());
         };
-        if let Some(identity) = self.identities.find(&hash)
+        let proof = Proof::Key(hash);
+        if let Some(identity) = self.identities.find(&proof)
             && identity.expires_at.is_none_or(|end| now < end)
         {
             self.used(&identity, now);
@@ -136,14 +161,43 @@ impl App {
             }
         };
         let identity = Arc::new(identity(&key, &agent)?);
-        self.identities.keep(hash, generation, &identity);
+        self.identities.keep(proof, generation, &identity);
+        self.used(&identity, now);
+        Ok(identity)
+    }
+
+    /// An agent of the data directory's owner; the name is in lower case.
+    async fn by_name(self: &Arc<Self>, uid: u32, workspace: String, name: String) -> Result<Arc<Identity>> {
+        let now = self.now();
+        let proof = Proof::Agent { uid, workspace: workspace.clone(), name: name.clone() };
+        if let Some(identity) = self.identities.find(&proof) {
+            self.used(&identity, now);
+            return Ok(identity);
+        }
+        let generation = self.identities.generation();
+        let found = self.store.read(move |tx| {
+            let reason = everything("the owner of the directory names a workspace and its agent");
+            let Some(workspace) = store::workspaces::by_slug(tx, reason, &workspace)? else { return Ok(None) };
+            let agent = store::agents::by_name(tx, &system_scope(workspace.id), &name)?;
+            Ok::<_, Error>(agent.map(|agent| (agent, workspace)))
+        });
+        self.metrics.credential_reads.fetch_add(1, Ordering::Relaxed);
+        let Some((agent, workspace)) = found.await?.filter(|(agent, workspace)| is_at_work(agent, workspace)) else {
+            return Err(unauthenticated());
+        };
+        let identity = Arc::new(agent_identity(&agent, workspace.id, Credential::SocketAgent { uid })?);
+        self.identities.keep(proof, generation, &identity);
         self.used(&identity, now);
         Ok(identity)
     }
 
     /// Waits until a credential has ended. Looks when anything about identities changed, and every second for its expiry.
     pub(crate) async fn credential_ended(&self, identity: &Identity) {
-        let Credential::Key(id) = identity.credential else { return std::future::pending().await };
+        let key = match identity.credential {
+            Credential::Key(id) => Some(id),
+            Credential::SocketAgent { .. } => None,
+            Credential::Socket { .. } => return std::future::pending().await,
+        };
         let mut changed = self.identities.inner.generation.subscribe();
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         #[expect(clippy::disallowed_methods, reason = "access makes the scopes")]
@@ -152,16 +206,7 @@ impl App {
             tokio::select! {
                 _ = changed.changed() => {
                     let now = self.now();
-                    let live = self.store.read(move |tx| {
-                        let key = store::keys::get(tx, &scope, id)?;
-                        let agent = match scope.viewer() {
-                            PrincipalId::Agent(agent) => store::agents::get(tx, &scope, agent)?,
-                            PrincipalId::User(_) => None,
-                        };
-                        Ok::<_, Error>(key.zip(agent).is_some_and(|(key, agent)| {
-                            ends(&key).is_none_or(|end| now < end) && agent.status == "active"
-                        }))
-                    });
+                    let live = self.store.read(move |tx| is_live(tx, &scope, key, now));
                     // What cannot be told to be alive is treated as ended.
                     if !live.await.unwrap_or(false) {
                         return;
@@ -177,13 +222,15 @@ impl App {
     }
 
     fn used(&self, identity: &Identity, now: Timestamp) {
-        if let (Credential::Key(key), PrincipalId::Agent(agent)) = (identity.credential, identity.principal) {
-            self.tally.key_used(key, agent, now);
+        let PrincipalId::Agent(agent) = identity.principal else { return };
+        match identity.credential {
+            Credential::Key(key) => self.tally.key_used(key, agent, now),
+            Credential::Socket { .. } | Credential::SocketAgent { .. } => self.tally.agent_called(agent, now),
         }
     }
 
     async fn local_operator(self: &Arc<Self>, uid: u32, slug: Option<&str>) -> Result<Arc<Identity>> {
-        let slug = slug.unwrap_or("default").to_owned();
+        let slug = slug.unwrap_or(DEFAULT).to_owned();
         let found = self
             .store
             .read(move |tx| {
@@ -199,7 +246,23 @@ impl App {
 }
 
 fn is_usable(key: &KeyRow, agent: &Agent, workspace: &Workspace, now: Timestamp) -> bool {
-    ends(key).is_none_or(|end| now < end) && agent.status == "active" && workspace.status == "active"
+    ends(key).is_none_or(|end| now < end) && is_at_work(agent, workspace)
+}
+
+fn is_at_work(agent: &Agent, workspace: &Workspace) -> bool {
+    agent.status == "active" && workspace.status == "active"
+}
+
+/// Whether the agent of a scope is active, and its key, where it has one, not ended.
+fn is_live(tx: &store::Tx<'_>, scope: &Scope, key: Option<KeyId>, now: Timestamp) -> Result<bool> {
+    let PrincipalId::Agent(agent) = scope.viewer() else { return Ok(false) };
+    let agent = store::agents::get(tx, scope, agent)?;
+    let workspace = store::workspaces::by_id(tx, everything("a stream ends with its workspace"), scope.workspace())?;
+    let key = match key {
+        Some(id) => store::keys::get(tx, scope, id)?.is_some_and(|key| ends(&key).is_none_or(|end| now < end)),
+        None => true,
+    };
+    Ok(key && agent.zip(workspace).is_some_and(|(agent, workspace)| is_at_work(&agent, &workspace)))
 }
 
 /// The first of the moments at which a key stops working.
@@ -207,37 +270,46 @@ fn ends(key: &KeyRow) -> Option<Timestamp> {
     [Some(key.expires_at), key.rotates_out_at, key.revoked_at, key.suspended_at].into_iter().flatten().min()
 }
 
-fn identity(key: &KeyRow, agent: &Agent) -> Result<Identity> {
-    let unknown = |what: String| Error::internal().cause(format!("{what} in the database"));
+fn unknown(what: String) -> Error {
+    Error::internal().cause(format!("{what} in the database"))
+}
+
+fn parse(names: &[String]) -> Result<Permissions> {
+    Permissions::parse(names.iter().map(String::as_str)).map_err(|name| unknown(format!("unknown permission {name}")))
+}
+
+/// An agent with all that a credential of it can carry.
+fn agent_identity(agent: &Agent, workspace: WorkspaceId, credential: Credential) -> Result<Identity> {
     let role = Role::parse(&agent.role).ok_or_else(|| unknown(format!("unknown role {}", agent.role)))?;
-    let parse = |names: &[String]| {
-        Permissions::parse(names.iter().map(String::as_str))
-            .map_err(|name| unknown(format!("unknown permission {name}")))
-    };
     let rights = role.permissions().or(parse(&agent.grants)?);
-    let carried = match &key.permissions {
-        Some(names) => parse(names)?,
-        None => rights,
-    };
     let never = Permissions::of(NEVER_IN_A_KEY);
-    let permissions = Permissions::of(
-        &super::Permission::ALL
-            .iter()
-            .copied()
-            .filter(|one| rights.and(carried).has(*one) && !never.has(*one))
-            .collect::<Vec<_>>(),
-    );
+    let carried = super::Permission::ALL.iter().copied().filter(|one| rights.has(*one) && !never.has(*one));
     Ok(Identity {
         principal: PrincipalId::Agent(agent.id),
         name: agent.name.clone(),
         agent_type: Some(agent.agent_type.clone()),
         role,
-        workspace: key.workspace,
+        workspace,
+        permissions: Permissions::of(&carried.collect::<Vec<_>>()),
+        credential,
+        toolsets: None,
+        expires_at: None,
+        rates: None,
+    })
+}
+
+fn identity(key: &KeyRow, agent: &Agent) -> Result<Identity> {
+    let whole = agent_identity(agent, key.workspace, Credential::Key(key.id))?;
+    let permissions = match &key.permissions {
+        Some(names) => whole.permissions.and(parse(names)?),
+        None => whole.permissions,
+    };
+    Ok(Identity {
         permissions,
-        credential: Credential::Key(key.id),
         toolsets: key.toolsets.clone(),
         expires_at: ends(key),
         rates: Some((key.rate_per_minute, key.rate_per_hour)),
+        ..whole
     })
 }
 

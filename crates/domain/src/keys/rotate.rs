@@ -36,9 +36,11 @@ fn target(call: &Call<Known>, id: &str) -> Result<KeyId> {
     match (named, call.who().identity().credential) {
         (None, Credential::Key(own)) => Ok(own),
         (Some(id), Credential::Key(own)) if id == own => Ok(own),
-        (Some(_), Credential::Key(_)) => Err(Error::not_found()),
+        (Some(_), Credential::Key(_) | Credential::SocketAgent { .. }) => Err(Error::not_found()),
         (Some(id), Credential::Socket { .. }) => Ok(id),
-        (None, Credential::Socket { .. }) => Err(Error::invalid("id", "`self` is the calling key; name one")),
+        (None, Credential::Socket { .. } | Credential::SocketAgent { .. }) => {
+            Err(Error::invalid("id", "`self` is the calling key; name one"))
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `guildhall init`
 
+use security::Secret;
 use serde_json::json;
 
 use super::Context;
@@ -25,12 +26,14 @@ pub(super) fn run(context: &Context<'_>) -> Result<()> {
     posture::refuse(findings)?;
     // A socket that cannot be bound later is better refused now.
     directory::socket(&directory)?;
-    let first = installation::init(&directory, &config)?;
+    let first = installation::init(&directory, &config, installation::FirstKey::Make)?;
     let addresses = Addresses::of(&config, None);
     match context.form {
         Form::Json => output::json(&welcome::object(&directory, &addresses, &first.workspace, &agent(&first))),
         Form::Text => {
-            output::document(&welcome::key(&first.agent_name, first.api_key.reveal(), &addresses))?;
+            if let Some(api_key) = &first.api_key {
+                output::document(&welcome::key(&first.agent_name, api_key.reveal(), &addresses))?;
+            }
             output::words(&format!("initialised {}; `guildhall up` starts it", directory.display()))
         }
     }
@@ -38,5 +41,5 @@ pub(super) fn run(context: &Context<'_>) -> Result<()> {
 
 /// The agent with its key.
 pub(super) fn agent(first: &First) -> serde_json::Value {
-    json!({ "id": first.agent_id, "name": first.agent_name, "api_key": first.api_key.reveal() })
+    json!({ "id": first.agent_id, "name": first.agent_name, "api_key": first.api_key.as_ref().map(Secret::reveal) })
 }

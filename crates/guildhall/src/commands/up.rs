@@ -12,7 +12,7 @@ use crate::{
     config::{self, Config, Flags},
     directory,
     failure::{Failure, Result, exit},
-    installation::{self, First},
+    installation::{self, First, FirstKey},
     log,
     notify::Notifier,
     output::{self, Form},
@@ -25,8 +25,12 @@ use crate::{
 const VERIFIED_ROWS: i64 = 2_000;
 
 /// Initialises when needed, and serves until a signal.
-pub(super) fn run(context: &Context<'_>, listen: Option<String>) -> Result<()> {
+pub(super) fn run(context: &Context<'_>, listen: Option<String>, place: Place) -> Result<()> {
     let started = Instant::now();
+    if place == Place::Background {
+        // Fails only for one who leads a session or a group already, and so has nothing to leave.
+        let _ = rustix::process::setsid();
+    }
     let directory = context.directory()?;
     let (config, mut findings) = config::load(&directory, context.environment, &Flags { listen });
     let is_new = installation::is_needed(&directory)?;
@@ -36,7 +40,7 @@ pub(super) fn run(context: &Context<'_>, listen: Option<String>) -> Result<()> {
     directory::socket(&directory)?;
     log::start(&config.log);
     let port = if is_new { Some(Port::bind(&config)?) } else { None };
-    let first = if is_new { Some(installation::init(&directory, &config)?) } else { None };
+    let first = if is_new { Some(installation::init(&directory, &config, place.first_key())?) } else { None };
     let directory =
         directory.canonicalize().map_err(|error| Failure::internal("cannot find the data directory", error))?;
     let hall = compose::open(&directory, &config, posture::secrets(&directory)?)?;
@@ -48,10 +52,40 @@ pub(super) fn run(context: &Context<'_>, listen: Option<String>) -> Result<()> {
     check_chains(&runtime, &hall)?;
     let port = port.map_or_else(|| Port::bind(&config), Ok)?;
     let notifier = Notifier::to(context.environment.notify_socket());
-    let start = Start { directory: &directory, config: &config, form: context.form, first, started };
+    let start = Start { directory: &directory, config: &config, form: context.form, place, first, started };
     let ended = runtime.block_on(start.serve(&hall, port, notifier));
     runtime.shutdown_background();
     ended.and(hall.close())
+}
+
+/// Where a server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Where somebody reads what it prints.
+    Foreground,
+    /// Without a terminal: what it prints lies in a file, which must not hold a secret.
+    Background,
+}
+
+impl Place {
+    /// In the background when it was asked for.
+    pub(super) const fn of(background: bool) -> Self {
+        if background { Self::Background } else { Self::Foreground }
+    }
+
+    const fn stopper(self) -> &'static str {
+        match self {
+            Self::Foreground => "Ctrl-C",
+            Self::Background => "`guildhall stop`",
+        }
+    }
+
+    const fn first_key(self) -> FirstKey {
+        match self {
+            Self::Foreground => FirstKey::Make,
+            Self::Background => FirstKey::None,
+        }
+    }
 }
 
 /// Refuses to go on writing to an audit log that was tampered with.
@@ -79,6 +113,7 @@ struct Start<'s> {
     directory: &'s Path,
     config: &'s Config,
     form: Form,
+    place: Place,
     first: Option<First>,
     started: Instant,
 }
@@ -105,8 +140,8 @@ impl Start<'_> {
             None => oldest_agent(hall).await?,
         };
         if self.form == Form::Json {
-            let proved = match &self.first {
-                Some(first) => proof::run(serving.address(), &first.api_key).await.map(drop),
+            let proved = match self.first.as_ref().and_then(|first| first.api_key.as_ref()) {
+                Some(api_key) => proof::run(serving.address(), api_key).await.map(drop),
                 None => Ok(()),
             };
             // The key is shown this once, whatever became of the proof.
@@ -115,14 +150,21 @@ impl Start<'_> {
         }
         let ready = self.started.elapsed();
         output::document(&format!(
-            "Guildhall {} is ready ({} ms). Ctrl-C stops it.\n\n{}",
+            "Guildhall {} is ready ({} ms). {} stops it.\n\n{}",
             env!("CARGO_PKG_VERSION"),
             ready.as_millis(),
+            self.place.stopper(),
             welcome::addresses(self.directory, addresses)
         ))?;
         let Some(first) = &self.first else { return Ok(()) };
-        output::document(&welcome::key(&first.agent_name, first.api_key.reveal(), addresses))?;
-        let took = proof::run(serving.address(), &first.api_key).await?;
+        let Some(api_key) = &first.api_key else {
+            return output::document(&format!(
+                "\nMade the agent `{0}` without a key; `guildhall key create {0}` makes one.",
+                first.agent_name
+            ));
+        };
+        output::document(&welcome::key(&first.agent_name, api_key.reveal(), addresses))?;
+        let took = proof::run(serving.address(), api_key).await?;
         output::document(&format!(
             "\nProved on this machine: stored a memory through the MCP endpoint with that key and found it again by search, in {:.1} ms.\n",
             took.as_secs_f64() * 1_000.0

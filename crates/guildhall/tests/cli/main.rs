@@ -7,6 +7,7 @@ mod commands;
 mod doctor;
 mod first_run;
 mod manual;
+mod mcp;
 mod memory;
 mod operating;
 mod refusals;

@@ -483,3 +483,42 @@ fn tools_list(url: &str, authorization: &str) -> (u16, Value) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
 }
+#[test]
+fn each_written_command_speaks_mcp_as_its_own_agent() {
+    let home = Home::new();
+    for client in ["cursor", "claude-desktop", "gemini"] {
+        home.done(&[client]);
+        let place = CLIENTS.iter().find(|(id, _, _)| *id == client).unwrap().1;
+        let config: Value = serde_json::from_str(&fs::read_to_string(home.path.join(place)).unwrap()).unwrap();
+        let answers = started_by(&home, &config["mcpServers"]["guildhall"]);
+        assert!(answers[1]["result"]["tools"].as_array().unwrap().len() >= 5, "{client}: {answers:?}");
+        assert_eq!(answers[2]["result"]["structuredContent"]["name"], client);
+    }
+    run(&home.data, &["stop"]);
+}
+
+/// Starts the command of an entry and says initialize, tools/list and whoami to it; what it answers.
+fn started_by(home: &Home, entry: &Value) -> Vec<Value> {
+    use std::io::{BufRead as _, BufReader};
+    let args = entry["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap());
+    let mut command = std::process::Command::new(entry["command"].as_str().unwrap());
+    command.env_clear().env("HOME", &home.path).args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let start =
+        json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
+    let calls = [
+        ("initialize", start),
+        ("tools/list", json!({})),
+        ("tools/call", json!({ "name": "whoami", "arguments": {} })),
+    ];
+    let answers = calls.iter().zip(1..).map(|((method, params), id)| {
+        writeln!(stdin, "{}", json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).unwrap();
+        serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap()
+    });
+    let answers = answers.collect();
+    drop(stdin);
+    assert_eq!(end_of(child).code, Some(0));
+    answers
+}

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use ::http::{HeaderMap, Request, header, request::Parts};
+use ::http::{HeaderMap, HeaderValue, Request, header, request::Parts};
 use domain::{
     Error, Gate, Result,
     access::{Caller, Origin, Via},
@@ -124,11 +124,17 @@ pub(crate) async fn identify(gate: &Gate, via: Via, head: &Parts) -> Result<Call
     let identified = async {
         let presented = match (credential(headers)?, peer) {
             (Some(text), _) => Presented::Bearer(text),
-            (None, Peer::Socket(uid)) if via != Via::Mcp => {
-                let workspace = headers.get("x-guildhall-workspace").and_then(|slug| slug.to_str().ok());
-                Presented::Socket { uid, workspace }
+            (None, Peer::Socket(uid)) => {
+                let named = |header| headers.get(header).and_then(|name: &HeaderValue| name.to_str().ok());
+                let workspace = named(crate::WORKSPACE_HEADER);
+                match (via, named(crate::AGENT_HEADER)) {
+                    // An agent's tools are never the local operator's, whoever owns the socket.
+                    (Via::Mcp, Some(name)) => Presented::SocketAgent { uid, workspace, name },
+                    (Via::Mcp, None) => Presented::Nothing,
+                    (Via::Rest | Via::Socket | Via::System, _) => Presented::Socket { uid, workspace },
+                }
             }
-            (None, _) => Presented::Nothing,
+            (None, Peer::Network(_)) => Presented::Nothing,
         };
         gate.identify(presented, origin()).await
     };

@@ -57,18 +57,29 @@ pub(super) async fn answer(
             _ => (failure(&error), Some(error)),
         },
     };
-    let text = structured.to_string();
-    let tail = if message.is_modern { MODERN_TAIL } else { "" };
-    let quoted = serde_json::to_string(&text).unwrap_or_default();
-    let result = format!(
-        "{{\"content\":[{{\"type\":\"text\",\"text\":{quoted}}}],\"structuredContent\":{text},\"isError\":{}{tail}}}",
-        error.is_some()
-    );
-    let mut response = json(StatusCode::OK, rpc::result(call.id, &result));
+    let mut response = json(StatusCode::OK, rendered((call.id, message.is_modern), &structured, error.is_some()));
     if let Some(error) = &error {
         problem::decorate(&mut response, error);
     }
     response
+}
+
+/// The answer to a call, by its id and era.
+fn rendered((id, is_modern): (&str, bool), structured: &Value, is_error: bool) -> String {
+    let text = structured.to_string();
+    let tail = if is_modern { MODERN_TAIL } else { "" };
+    let quoted = serde_json::to_string(&text).unwrap_or_default();
+    let result = format!(
+        "{{\"content\":[{{\"type\":\"text\",\"text\":{quoted}}}],\"structuredContent\":{text},\"isError\":{is_error}{tail}}}"
+    );
+    rpc::result(id, &result)
+}
+
+/// The answer to a call that failed before it reached a server, as the server would have written it; `call` is its id as
+/// it stands in the message, and whether it speaks the modern revision.
+#[must_use]
+pub fn failed_call(call: (&str, bool), error: &Error) -> String {
+    rendered(call, &failure(error), true)
 }
 
 /// The operation's input: the arguments, without the idempotency key.

@@ -199,16 +199,22 @@ pub(super) fn read<'a>(headers: &HeaderMap, bytes: &'a [u8]) -> Result<Message<'
     Ok(message)
 }
 
-fn envelope(bytes: &[u8]) -> Result<Envelope<'_>, Refusal> {
+/// Whether these bytes can be one message: a JSON object that the server would read.
+///
+/// # Errors
+/// The JSON-RPC code and text of what is wrong.
+pub fn judge(bytes: &[u8]) -> Result<(), (i64, Cow<'static, str>)> {
     match types::json::judge(bytes) {
-        Ok(types::json::Top::Object) => {}
-        Ok(types::json::Top::Array) => return Err(bad(None, rpc::INVALID_REQUEST, "batches are not served")),
-        Ok(types::json::Top::Scalar) => return Err(bad(None, rpc::INVALID_REQUEST, "a message is an object")),
-        Err(fault) => {
-            let code = if fault.is_json { rpc::INVALID_REQUEST } else { rpc::PARSE_ERROR };
-            return Err(bad(None, code, fault.to_string()));
-        }
+        Ok(types::json::Top::Object) => Ok(()),
+        Ok(types::json::Top::Array) => Err((rpc::INVALID_REQUEST, "batches are not served".into())),
+        Ok(types::json::Top::Scalar) => Err((rpc::INVALID_REQUEST, "a message is an object".into())),
+        Err(fault) if fault.is_json => Err((rpc::INVALID_REQUEST, fault.to_string().into())),
+        Err(fault) => Err((rpc::PARSE_ERROR, fault.to_string().into())),
     }
+}
+
+fn envelope(bytes: &[u8]) -> Result<Envelope<'_>, Refusal> {
+    judge(bytes).map_err(|(code, message)| bad(None, code, message))?;
     serde_json::from_slice(bytes).map_err(|_| bad(None, rpc::INVALID_REQUEST, "not a JSON-RPC message"))
 }
 
@@ -319,6 +325,16 @@ impl Message<'_> {
     }
 }
 
+/// A text as a header can carry it: as it is, or in `=?base64?…?=` where it needs that.
+#[must_use]
+pub fn encoded(text: &str) -> Cow<'_, str> {
+    let is_plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && text.trim() == text;
+    if is_plain && !text.is_empty() && !text.starts_with("=?base64?") {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("=?base64?{}?=", base64::engine::general_purpose::STANDARD.encode(text)))
+}
+
 /// A header's text, out of `=?base64?…?=` where it needed that.
 fn decoded(text: &str) -> Option<Cow<'_, str>> {
     let Some(encoded) = text.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) else {
@@ -326,4 +342,19 @@ fn decoded(text: &str) -> Option<Cow<'_, str>> {
     };
     let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
     String::from_utf8(bytes).ok().map(Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_comes_out_of_its_header_as_it_went_in() {
+        for name in ["create_memory", "guildhall://session/1", "", " a", "a ", "é", "a\nb", "=?base64?eA==?="] {
+            let header = encoded(name);
+            assert!(HeaderValue::from_str(&header).is_ok(), "{header}");
+            assert_eq!(decoded(&header).unwrap(), name);
+        }
+        assert_eq!(encoded("create_memory"), "create_memory");
+    }
 }

@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0 texts.
+//! JSON-RPC 2.0 texts: of the endpoint, and of the stdio shim in front of it.
 
 use ::http::StatusCode;
 use axum::response::Response;
@@ -9,15 +9,15 @@ use super::json;
 use crate::http::{caller::RequestId, problem};
 
 /// Not JSON.
-pub(super) const PARSE_ERROR: i64 = -32_700;
+pub const PARSE_ERROR: i64 = -32_700;
 /// Not a JSON-RPC request.
-pub(super) const INVALID_REQUEST: i64 = -32_600;
+pub const INVALID_REQUEST: i64 = -32_600;
 /// No such method in this revision.
 pub(super) const METHOD_NOT_FOUND: i64 = -32_601;
 /// Parameters that do not fit, or a name that is not known.
 pub(super) const INVALID_PARAMS: i64 = -32_602;
 /// A fault of ours.
-pub(super) const INTERNAL_ERROR: i64 = -32_603;
+pub const INTERNAL_ERROR: i64 = -32_603;
 /// Refused for now (of the codes that JSON-RPC leaves to servers).
 pub(super) const LIMITED: i64 = -32_000;
 /// Headers that are missing or differ from the body (SEP-2243).
@@ -26,7 +26,8 @@ pub(super) const HEADER_MISMATCH: i64 = -32_020;
 pub(super) const UNSUPPORTED_VERSION: i64 = -32_022;
 
 /// An error message; the id as it stood in the request.
-pub(super) fn error(id: Option<&str>, code: i64, message: &str, data: Option<Value>) -> String {
+#[must_use]
+pub fn error(id: Option<&str>, code: i64, message: &str, data: Option<Value>) -> String {
     let mut error = json!({ "code": code, "message": message });
     if let (Some(data), Value::Object(error)) = (data, &mut error) {
         error.insert("data".into(), data);

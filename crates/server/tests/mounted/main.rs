@@ -17,6 +17,7 @@ mod memory;
 mod metrics;
 mod operating;
 mod recall;
+mod socket_agent;
 mod streams;
 mod teams;
 mod transfer;

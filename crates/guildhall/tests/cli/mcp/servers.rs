@@ -1,0 +1,147 @@
+//! Servers that shims start, lose and find again, and that `guildhall stop` ends.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::kit::{Place, call, eventually, modern};
+use crate::binary::{Running, json_of, run};
+
+fn starts(place: &Place) -> usize {
+    let rows = json_of(&place.data, &["audit", "search", "--action", "server.started"]);
+    rows["items"].as_array().unwrap().len()
+}
+
+// contract: mcp §8.15
+#[test]
+fn twenty_shims_at_once_start_one_server_and_all_are_answered() {
+    let place = Place::fresh();
+    let mut shims: Vec<_> = (0..20).map(|_| place.shim(&[])).collect();
+    for shim in &mut shims {
+        shim.send(&call(1, "create_memory", json!({"content": "one of twenty"})));
+    }
+    for shim in &shims {
+        let answer = shim.next();
+        assert_eq!(answer["result"]["isError"], false, "{answer}");
+    }
+    assert_eq!(starts(&place), 1);
+    for shim in shims {
+        let (rest, ended) = shim.end();
+        assert_eq!((rest, ended.code, ended.stderr.as_str()), (vec![], Some(0), ""));
+    }
+    // It outlives those that started it, and leaves their terminal.
+    assert_eq!(json_of(&place.data, &["memory", "list"])["items"], json!([]));
+    let pid = i32::try_from(place.pid().unwrap()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    assert_eq!(rustix::process::getsid(Some(pid)).unwrap(), pid);
+}
+
+#[test]
+fn a_first_run_in_the_background_makes_no_key_and_writes_no_secret() {
+    let place = Place::fresh();
+    place.shim(&[]).done("whoami", json!({}));
+    assert_eq!(json_of(&place.data, &["key", "list"])["items"], json!([]));
+    let log = place.log();
+    assert!(!log.contains("ghk_") && log.contains("guildhall key create agent"), "{log}");
+}
+
+/// Calls of which the server is killed in the middle; how each was answered, by its number.
+fn killed_in_the_middle(place: &Place, arguments: impl Fn(usize) -> Value) -> Vec<Value> {
+    let mut shim = place.shim(&[]);
+    shim.done("whoami", json!({}));
+    for number in 0..40 {
+        shim.send(&call(number, "create_memory", arguments(number)));
+    }
+    let mut answers = vec![Value::Null; 40];
+    for count in 0..40 {
+        if count == 3 {
+            place.signal(Signal::KILL);
+        }
+        let answer = shim.next();
+        answers[usize::try_from(answer["id"].as_u64().unwrap()).unwrap()] = answer["result"].clone();
+    }
+    answers
+}
+
+// contract: mcp §8.16
+#[test]
+fn a_call_with_an_idempotency_key_survives_a_kill_and_is_executed_once() {
+    let place = Place::fresh();
+    let answers = killed_in_the_middle(
+        &place,
+        |number| json!({"content": format!("keyed {number}"), "idempotency_key": format!("call-{number}")}),
+    );
+    for (number, answer) in answers.iter().enumerate() {
+        assert_eq!(answer["isError"], false, "{answer}");
+        assert_eq!(answer["structuredContent"]["content"], format!("keyed {number}"));
+    }
+    let ids: std::collections::BTreeSet<_> =
+        answers.iter().map(|answer| answer["structuredContent"]["id"].to_string()).collect();
+    assert_eq!(ids.len(), 40);
+    assert_eq!(created(&place), 40);
+    assert_eq!(starts(&place), 2);
+}
+
+/// How many memories were made, as the audit log says.
+fn created(place: &Place) -> usize {
+    let rows =
+        json_of(&place.data, &["audit", "search", "--action", "memory.create", "--outcome", "ok", "--limit", "200"]);
+    rows["items"].as_array().unwrap().len()
+}
+
+// contract: mcp §8.16
+#[test]
+fn a_call_without_an_idempotency_key_is_never_sent_twice() {
+    let place = Place::fresh();
+    let answers = killed_in_the_middle(&place, |number| json!({"content": format!("bare {number}")}));
+    let (done, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer["isError"] == false);
+    for answer in &lost {
+        let content = &answer["structuredContent"];
+        assert_eq!((&content["code"], &content["retry_after"]), (&json!("unavailable"), &json!(1)), "{answer}");
+        assert!(content["hint"].as_str().unwrap().contains("idempotency_key"), "{answer}");
+        let text: Value = serde_json::from_str(answer["content"][0]["text"].as_str().unwrap()).unwrap();
+        assert_eq!((&text, &answer["resultType"]), (content, &json!("complete")));
+    }
+    place.shim(&[]).done("whoami", json!({}));
+    let created = created(&place);
+    assert!((done.len()..=40).contains(&created), "{created} of {} acknowledged", done.len());
+}
+
+#[test]
+fn a_session_goes_on_after_a_restart_with_its_streams() {
+    let place = Place::fresh();
+    let mut shim = place.shim(&[]);
+    shim.listen(7);
+    for signal in [Signal::KILL, Signal::TERM] {
+        let before = place.pid();
+        place.signal(signal);
+        eventually("the server is gone", || run(&place.data, &["memory", "list"]).code == Some(7));
+        shim.done("whoami", json!({}));
+        assert_ne!(place.pid(), before);
+        shim.send(&modern(8, "tools/list", json!({})));
+        assert_eq!(shim.next()["id"], 8, "no second acknowledgement, and no end of the stream");
+    }
+    assert_eq!(starts(&place), 3);
+    // Whether the stream is open at the new server already or opened after this: it ends with its agent.
+    json_of(&place.data, &["agent", "disable", "agent"]);
+    let end = shim.next();
+    assert_eq!((&end["id"], &end["error"]["data"]["code"]), (&json!(7), &json!("unauthenticated")), "{end}");
+}
+
+#[test]
+fn stop_ends_the_server_and_says_when_there_is_none() {
+    let place = Place::fresh();
+    let none = run(&place.data, &["stop"]);
+    assert_eq!(none.code, Some(3), "{none:?}");
+    place.shim(&[]).done("create_memory", json!({"content": "kept"}));
+    let pid = place.pid().unwrap();
+    let stopped = run(&place.data, &["stop"]);
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+    assert!(stopped.stderr.contains(&format!("stopped process {pid}")), "{stopped:?}");
+    assert!(!place.data.join("guildhall.sock").exists());
+    // The number of a process that is gone stays in the file; nobody is sent a signal for it.
+    assert_eq!((place.pid(), run(&place.data, &["stop"]).code), (Some(pid), Some(3)));
+    let running = Running::start(&place.data);
+    let stopped = run(&place.data, &["stop"]);
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+    assert_eq!(running.end(Signal::CONT).code, Some(0));
+}
