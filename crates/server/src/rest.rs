@@ -160,7 +160,7 @@ fn acceptable(entry: &Entry, headers: &HeaderMap) -> Result<()> {
         let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
         let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
         let matches = essence == "*/*" || essence == "application/*" || essence == "application/json";
-        !refused && (matches || (!entry.is_json && essence.starts_with("text/")))
+        !refused && (matches || (entry.media != Some("application/json") && essence.starts_with("text/")))
     });
     if fits {
         return Ok(());

@@ -37,6 +37,8 @@ impl Operation for Verify {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("verify.json"),
         tool: Some(Tool { name: "verify_audit", set: "admin", listed: &[] }),
         routes: &[route("POST", "/api/v1/audit/verify")],
     };

@@ -68,6 +68,8 @@ impl Operation for Cleanup {
         effect: Effect::Destroy,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[],
+        example: include_str!("cleanup.json"),
         tool: Some(Tool { name: "cleanup_memories", set: "memory", listed: &[] }),
         routes: &[route("POST", "/api/v1/memories/cleanup")],
     };

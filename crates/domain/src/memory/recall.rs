@@ -13,7 +13,7 @@ use super::{
     search::find,
 };
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     input::Checks,
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
@@ -127,6 +127,8 @@ impl Operation for Recall {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[Code::SemanticUnavailable],
+        example: include_str!("recall.json"),
         tool: Some(Tool {
             name: "recall_memory",
             set: "memory",

@@ -78,6 +78,8 @@ impl Operation for Reindex {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::SemanticUnavailable],
+        example: include_str!("reindex.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/admin/memories/reindex"), route("POST", "/admin/memories/reindex")],
     };

@@ -13,7 +13,7 @@ use types::{
 
 use super::{judge, review::redacted};
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     cursor::Paging,
     input::{Checks, page_limit},
@@ -63,6 +63,8 @@ impl Operation for ReviewList {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[Code::SecretDetected],
+        example: include_str!("review_list.json"),
         tool: None,
         routes: &[route("GET", "/api/v1/admin/memories"), route("GET", "/admin/memories")],
     };

@@ -9,7 +9,7 @@ use types::memory::Memory;
 
 use super::question::{Mode, question};
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     input::Checks,
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
@@ -126,6 +126,8 @@ impl Operation for Search {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[Code::SemanticUnavailable],
+        example: include_str!("search.json"),
         tool: Some(Tool {
             name: "search_memories",
             set: "core",

@@ -113,6 +113,8 @@ impl Operation for Share {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::GranteeNotFound, Code::NotFound, Code::QuotaExceeded, Code::Quarantined],
+        example: include_str!("share.json"),
         tool: Some(Tool { name: "share_memory", set: "memory", listed: &[] }),
         routes: &[route("PUT", "/api/v1/memories/{id}/grants")],
     };

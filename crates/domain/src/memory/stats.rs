@@ -82,6 +82,8 @@ impl Operation for Stats {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("stats.json"),
         tool: Some(Tool { name: "get_memory_stats", set: "memory", listed: &[] }),
         routes: &[route("GET", "/api/v1/memories/stats")],
     };

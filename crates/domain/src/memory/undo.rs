@@ -15,7 +15,7 @@ use types::{
 
 use super::{delete::RESTORABLE_SECS, judge, restore, revert};
 use crate::{
-    App, Call, Result,
+    App, Call, Code, Result,
     access::{Known, Permission},
     cursor::Paging,
     input::Checks,
@@ -199,6 +199,8 @@ impl Operation for Undo {
         effect: Effect::Destroy,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::SecretDetected],
+        example: include_str!("undo.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/admin/memories/undo"), route("POST", "/admin/memories/undo")],
     };

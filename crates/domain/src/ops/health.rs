@@ -27,6 +27,8 @@ impl Operation for Health {
         effect: Effect::Read,
         rate: Rate::Free,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("health.json"),
         tool: None,
         routes: &[
             route("GET", "/health"),

@@ -3,7 +3,7 @@
 use crate::{
     Call, Result,
     access::{Known, Permission},
-    operation::{Access, Document, Effect, Empty, Operation, Rate, Replay, Spec, route},
+    operation::{Access, Document, Effect, Empty, Operation, Rate, Replay, Spec, media::Prometheus, route},
 };
 
 /// Shows the counters.
@@ -17,17 +17,16 @@ impl Operation for Metrics {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("metrics.json"),
         tool: None,
         routes: &[route("GET", "/metrics")],
     };
     type Who = Known;
     type Input = Empty;
-    type Output = Document;
+    type Output = Document<Prometheus>;
 
-    async fn run(call: Call<Known>, _: Empty) -> Result<Document> {
-        Ok(Document {
-            media_type: "text/plain; version=0.0.4; charset=utf-8",
-            body: call.app.metrics.render(&call.app.store.statistics()),
-        })
+    async fn run(call: Call<Known>, _: Empty) -> Result<Document<Prometheus>> {
+        Ok(Document { body: call.app.metrics.render(&call.app.store.statistics()), media: Prometheus })
     }
 }
