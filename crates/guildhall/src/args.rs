@@ -301,4 +301,6 @@ pub(crate) enum Page {
     McpTools,
     /// Every permission and role, in Markdown
     Permissions,
+    /// All of it, as one page for a browser
+    Docs,
 }

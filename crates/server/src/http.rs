@@ -24,6 +24,8 @@ use crate::Faces;
 
 /// Longest a request may take, from its head to the beginning of its answer.
 const REQUEST_SECS: u64 = 65;
+/// For answers that no browser is to show as a page.
+const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Answers one request.
 pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<Body>) -> Response {
@@ -66,12 +68,12 @@ fn finish(response: &mut Response, id: &RequestId) {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
         (header::REFERRER_POLICY, "no-referrer"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NO_PAGE));
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         headers.insert("x-request-id", value);
     }

@@ -20,6 +20,7 @@ pub struct Verify;
 
 /// What the check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "AuditVerdict")]
 pub struct Verdict {
     /// The chain is whole.
     pub ok: bool,

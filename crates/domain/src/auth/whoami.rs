@@ -15,6 +15,7 @@ pub struct Whoami;
 
 /// The caller.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Whoami")]
 pub struct Me {
     /// Who acts.
     principal: PrincipalId,

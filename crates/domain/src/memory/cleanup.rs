@@ -49,6 +49,7 @@ pub struct Bounds {
 
 /// What was deleted, or would be.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CleanedMemories")]
 pub struct Cleaned {
     /// How many.
     count: usize,

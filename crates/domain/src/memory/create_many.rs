@@ -30,6 +30,7 @@ pub struct NewMemories {
 
 /// What was stored.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "StoredMemories")]
 pub struct Stored {
     /// In the order given.
     items: Vec<Memory>,

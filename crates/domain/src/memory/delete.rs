@@ -32,6 +32,7 @@ pub struct Doomed {
 
 /// What was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DeletedMemory")]
 pub struct Deleted {
     /// Which one.
     id: MemoryId,

@@ -32,6 +32,7 @@ pub struct Which {
 
 /// A memory in full.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FoundMemory")]
 pub struct Found {
     /// The memory.
     #[serde(flatten)]

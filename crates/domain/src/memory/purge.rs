@@ -26,6 +26,7 @@ pub struct Which {
 
 /// What was purged.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PurgedMemory")]
 pub struct Purged {
     /// Which one.
     id: MemoryId,

@@ -32,6 +32,7 @@ question! {
 
 /// What was recalled.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RecalledMemories")]
 pub struct Recalled {
     /// The memories, best first, each between two lines that hold a boundary drawn for this answer.
     text: String,

@@ -47,6 +47,7 @@ pub struct Narrowed {
 
 /// A memory under review: its text only if the reviewer may read that anyway.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ReviewedMemory")]
 pub struct Reviewed {
     /// The memory.
     #[serde(flatten)]

@@ -51,6 +51,7 @@ pub struct Sharing {
 
 /// Who may do what with a memory.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MemoryGrants")]
 pub struct Grants {
     /// Which memory.
     pub(super) id: MemoryId,

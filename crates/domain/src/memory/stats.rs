@@ -43,6 +43,7 @@ pub struct Which {
 
 /// Counts of live memories.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MemoryCounts")]
 pub struct Counts {
     /// Whose.
     of: Whose,

@@ -50,6 +50,7 @@ pub struct Span {
 
 /// What was undone, or would be.
 #[derive(Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "UndoneDeeds")]
 pub struct Undone {
     /// Rows the principal had stored, now quarantined.
     quarantined: usize,
@@ -67,6 +68,7 @@ pub struct Undone {
 
 /// A row left alone.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "UndoConflict")]
 pub struct Conflict {
     /// Which one.
     id: MemoryId,

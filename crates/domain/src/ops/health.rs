@@ -14,6 +14,7 @@ pub struct Health;
 
 /// The state; nothing else is told to strangers.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Health")]
 pub struct State {
     /// Always `ok`; a server that is not answers 503.
     status: &'static str,

@@ -56,7 +56,7 @@ mod tests {
             assert!(shown["detail"].is_string() && shown["request_id"].is_string(), "{name}");
             let page = code.page();
             assert!(page.starts_with(&format!("# {name}\n\nHTTP {} · exit {}\n", code.http(), code.exit())), "{name}");
-            let parts = ["**What happened**", "**What to do**", "**Example**"].map(|part| page.find(part));
+            let parts = ["## What happened", "## What to do", "## Example"].map(|part| page.find(part));
             assert!(parts.is_sorted() && parts.iter().all(Option::is_some), "{name}: {parts:?}");
         }
     }

@@ -13,6 +13,7 @@ mod answers;
 mod components;
 
 use answers::Refusals;
+pub(super) use components::{DESCRIPTION, NOUNS};
 
 /// The whole document, pretty-printed.
 #[must_use]
@@ -33,7 +34,7 @@ pub fn openapi() -> String {
             "title": "Guildhall",
             "version": "1",
             "summary": "What a team of AI agents shares, under its operators' control.",
-            "description": components::DESCRIPTION,
+            "description": DESCRIPTION,
             "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
         },
         "servers": [{ "url": "/", "description": "The server that gave this document." }],
@@ -112,13 +113,12 @@ impl Rendering {
         });
         let Value::Object(members) = &mut rendered else { return rendered };
         if let Some((schema, example, is_needed)) = request.body {
-            let name = format!("{}Input", pascal(&operation_id));
+            let name = self.input(spec.id, schema);
             let content = json!({ "schema": { "$ref": format!("#/components/schemas/{name}") }, "example": example });
             members.insert(
                 "requestBody".into(),
                 json!({ "required": is_needed, "content": { "application/json": content } }),
             );
-            self.inputs.insert(name, Value::Object(schema));
         }
         if spec.access == Access::Open {
             members.insert("security".into(), json!([]));
@@ -130,6 +130,16 @@ impl Rendering {
             members.insert("x-mcp-tool".into(), json!(tool.name));
         }
         rendered
+    }
+
+    /// The name of a body's schema. Routes of one operation share it, unless their paths take different inputs.
+    fn input(&mut self, id: &str, schema: Map<String, Value>) -> String {
+        let schema = Value::Object(schema);
+        let name = format!("{}Input", pascal(id));
+        let is_other = self.inputs.get(&name).is_some_and(|known| *known != schema);
+        let name = if is_other { format!("{name}ByOtherRoute") } else { name };
+        self.inputs.insert(name.clone(), schema);
+        name
     }
 
     fn responses(&mut self, entry: &Entry, example: Example) -> Value {
@@ -228,4 +238,17 @@ fn take_names(schema: &mut Map<String, Value>, names: &[&str]) -> Vec<String> {
     let Some(Value::Array(required)) = schema.get_mut("required") else { return Vec::new() };
     required.retain(|name| name.as_str().is_none_or(|name| !names.contains(&name)));
     required.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_schema_has_a_name_by_number() {
+        let document: Value = serde_json::from_str(&openapi()).unwrap();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        let numbered: Vec<_> = schemas.keys().filter(|name| name.ends_with(|last: char| last.is_ascii_digit())).collect();
+        assert!(numbered.is_empty(), "two types share a name; `#[schemars(rename = …)]` one of each: {numbered:?}");
+    }
 }

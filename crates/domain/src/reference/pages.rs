@@ -10,7 +10,7 @@ use crate::{
 
 const HEADER: &str = "<!-- Generated from the catalogue by `cargo xtask gen`; do not edit. -->\n";
 
-fn access(access: Access) -> String {
+pub(super) fn access(access: Access) -> String {
     match access {
         Access::Permission(permission) => format!("`{}`", permission.as_str()),
         Access::Interactive(permission) => format!("`{}`, in person", permission.as_str()),
@@ -20,7 +20,7 @@ fn access(access: Access) -> String {
     }
 }
 
-const fn effect(effect: Effect) -> &'static str {
+pub(super) const fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::Read => "read",
         Effect::Create => "create",
@@ -29,7 +29,7 @@ const fn effect(effect: Effect) -> &'static str {
     }
 }
 
-const fn replay(replay: Replay) -> &'static str {
+pub(super) const fn replay(replay: Replay) -> &'static str {
     match replay {
         Replay::Answer => "first answer",
         Replay::IdOnly => "`already_done`",
@@ -89,7 +89,7 @@ pub fn operations() -> String {
     page
 }
 
-fn kind(property: &serde_json::Value) -> String {
+pub(super) fn kind(property: &serde_json::Value) -> String {
     if let Some(words) = property.get("enum").and_then(|list| list.as_array()) {
         return words
             .iter()

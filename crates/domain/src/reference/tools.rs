@@ -1,5 +1,6 @@
 //! MCP tools' input schemas: small, flat, without references.
 
+use schemars::{Schema, generate::SchemaSettings};
 use security::digest;
 use serde_json::{Map, Value, json};
 
@@ -15,6 +16,19 @@ const LISTED: usize = 12;
 #[must_use]
 pub fn whole(entry: &Entry) -> Map<String, Value> {
     let mut schema = (entry.input)().to_value();
+    slim(&mut schema);
+    match schema {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// The schema of an operation's answer, whole; empty when that is no JSON value.
+#[must_use]
+pub(super) fn answer(entry: &Entry) -> Map<String, Value> {
+    let mut settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.inline_subschemas = true;
+    let mut schema = (entry.output)(&mut settings.into_generator()).map(Schema::to_value).unwrap_or_default();
     slim(&mut schema);
     match schema {
         Value::Object(map) => map,
@@ -53,10 +67,7 @@ fn slim(schema: &mut Value) {
             if map.get("format").and_then(Value::as_str).is_some_and(|f| f != "date-time") {
                 map.remove("format");
             }
-            if map
-                .get("default")
-                .is_some_and(|d| d.is_null() || d == &json!([]) || d == &json!({}) || d == &json!(false))
-            {
+            if map.get("default").is_some_and(says_nothing) {
                 map.remove("default");
             }
             optional(map);
@@ -64,6 +75,16 @@ fn slim(schema: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(slim),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Whether a default is what leaving the field out would be anyway.
+fn says_nothing(default: &Value) -> bool {
+    match default {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.values().all(Value::is_null),
+        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -26,6 +26,7 @@ pub struct Doomed {
 
 /// What was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DeletedTeam")]
 pub struct Deleted {
     /// Which one.
     id: TeamId,

@@ -1,6 +1,6 @@
 //! `guildhall reference`: what is rendered from the catalogue.
 
-use domain::reference;
+use domain::reference::{self, Form};
 
 use crate::{args::Page, failure::Result, output};
 
@@ -11,5 +11,6 @@ pub(super) fn run(page: Page) -> Result<()> {
         Page::Operations => reference::operations(),
         Page::McpTools => reference::mcp_tools(),
         Page::Permissions => reference::permissions(),
+        Page::Docs => reference::docs(Form::Alone),
     })
 }

@@ -11,6 +11,7 @@
 mod attacks;
 mod catalogue;
 mod doctor;
+mod examples;
 mod identity;
 mod mcp;
 mod memory;

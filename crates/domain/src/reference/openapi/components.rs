@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::error::Code;
 
 /// What holds of every call.
-pub(super) const DESCRIPTION: &str = "\
+pub(in crate::reference) const DESCRIPTION: &str = "\
 Send an API key as `Authorization: Bearer …` or as `X-API-Key`; `guildhall key create` makes one.
 
 Bodies are JSON in UTF-8, at most 1 MiB and 64 levels deep, never compressed; unknown members are refused. Times are \
@@ -16,7 +16,7 @@ A refusal is `application/problem+json` (RFC 9457); `code` is stable, and `guild
 it. Calls are limited per principal and per key: 429 says in `Retry-After` when to go on.";
 
 /// What each noun stands for.
-const NOUNS: &[(&str, &str)] = &[
+pub(in crate::reference) const NOUNS: &[(&str, &str)] = &[
     ("agent", "Machines that act for people."),
     ("audit", "Who did what, as a chain that shows every change to it."),
     ("auth", "Who the caller is."),
