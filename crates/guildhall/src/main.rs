@@ -17,6 +17,7 @@ mod failure;
 mod installation;
 mod interrupt;
 mod log;
+mod markdown;
 mod output;
 mod posture;
 mod proof;

@@ -83,12 +83,19 @@ fn finish(response: &mut Response, id: &RequestId) {
 pub(crate) fn fallbacks(router: Router) -> Router {
     router
         .method_not_allowed_fallback(|request: Request<Body>| async move {
-            let error = Error::new(Code::MethodNotAllowed, format!("{} is not declared here", request.method()));
+            let error = Error::new(Code::MethodNotAllowed, format!("{} is not declared here", request.method()))
+                .hint("`Allow` names the methods that are");
             problem::response(&error, &RequestId::of(&request)).into_response()
         })
         .fallback(|request: Request<Body>| async move {
-            let error = Error::new(Code::NotFound, "nothing is served at this path")
-                .hint("`GET /api/v1/openapi.json` lists the paths");
+            // It is refused on every path, whether or not something is served there.
+            let is_trace = request.method() == Method::TRACE;
+            let error = if is_trace {
+                Error::new(Code::MethodNotAllowed, "TRACE is not declared here")
+            } else {
+                Error::new(Code::NotFound, "nothing is served at this path")
+                    .hint("`GET /api/v1/openapi.json` lists the paths")
+            };
             problem::response(&error, &RequestId::of(&request)).into_response()
         })
 }

@@ -10,6 +10,7 @@
 
 mod app;
 mod client;
+mod declared;
 mod clock;
 mod gate;
 mod mcp;

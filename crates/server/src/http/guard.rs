@@ -30,7 +30,7 @@ impl Guard {
             self.host(request)?;
             self.origin(request)?;
         }
-        if request.method() == Method::TRACE || request.method() == Method::CONNECT {
+        if request.method() == Method::CONNECT {
             return Err(Error::new(Code::MethodNotAllowed, "this method is not served"));
         }
         let names = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());

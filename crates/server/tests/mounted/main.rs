@@ -10,11 +10,13 @@
 
 mod attacks;
 mod catalogue;
+mod docs;
 mod doctor;
 mod examples;
 mod identity;
 mod mcp;
 mod memory;
+mod problems;
 mod recall;
 mod streams;
 mod teams;
