@@ -28,7 +28,8 @@ mod input;
 use input::Shape;
 
 /// What a page of the reference may load: its style from here, and nothing else.
-const PAGE: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const PAGE: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// The inputs that stand in a path, by name.
 type PathInput = Vec<(String, String)>;

@@ -10,8 +10,8 @@
 
 mod app;
 mod client;
-mod declared;
 mod clock;
+mod declared;
 mod gate;
 mod mcp;
 mod soak;

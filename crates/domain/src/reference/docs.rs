@@ -109,7 +109,9 @@ fn contents(page: &mut String) {
 
 fn operations(page: &mut String, form: Form) {
     page.push_str("<section id=\"operations\">\n<h2>Operations</h2>\n");
-    page.push_str("<p>The id is the audit action, the metric label and the name for <code>guildhall call</code>.</p>\n");
+    page.push_str(
+        "<p>The id is the audit action, the metric label and the name for <code>guildhall call</code>.</p>\n",
+    );
     for (noun, about, entries) in nouns() {
         let _ = writeln!(page, "<section id=\"noun-{0}\">\n<h3>{0}</h3>\n<p>{1}</p>", attribute(noun), inline(about));
         for entry in entries {
@@ -122,7 +124,12 @@ fn operations(page: &mut String, form: Form) {
 
 fn operation(page: &mut String, entry: &Entry, form: Form) {
     let spec = entry.spec;
-    let _ = writeln!(page, "<article id=\"{0}\">\n<h4>{0}</h4>\n<p>{1}</p>\n<dl>", attribute(spec.id), inline(spec.summary));
+    let _ = writeln!(
+        page,
+        "<article id=\"{0}\">\n<h4>{0}</h4>\n<p>{1}</p>\n<dl>",
+        attribute(spec.id),
+        inline(spec.summary)
+    );
     let routes: Vec<String> = spec.routes.iter().map(|route| format!("`{} {}`", route.method, route.path)).collect();
     let limit = match spec.rate {
         Rate::Default => "counted",
@@ -191,7 +198,8 @@ fn members(page: &mut String, caption: &str, schema: &Map<String, Value>) {
 
 /// The head of a table, which can be scrolled on narrow screens.
 fn table(page: &mut String, caption: &str, columns: &[&str]) {
-    let columns: Vec<String> = columns.iter().map(|column| format!("<th scope=\"col\">{}</th>", text(column))).collect();
+    let columns: Vec<String> =
+        columns.iter().map(|column| format!("<th scope=\"col\">{}</th>", text(column))).collect();
     let _ = writeln!(
         page,
         "<div class=\"wide\" tabindex=\"0\"><table>\n<caption>{}</caption>\n<thead><tr>{}</tr></thead>\n<tbody>",

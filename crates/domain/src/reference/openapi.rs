@@ -3,7 +3,10 @@
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{example::Example, tools::whole};
+use super::{
+    example::Example,
+    tools::{body, whole},
+};
 use crate::{
     catalogue::CATALOGUE,
     operation::{Access, Effect, Entry, Replay, Route},
@@ -56,8 +59,13 @@ struct Rendering {
 /// What one route of an operation takes where.
 struct Request {
     parameters: Vec<Value>,
-    /// The schema and an example of the body, and whether there must be one.
-    body: Option<(Map<String, Value>, Map<String, Value>, bool)>,
+    body: Option<Body>,
+}
+
+struct Body {
+    schema: Map<String, Value>,
+    example: Map<String, Value>,
+    is_required: bool,
 }
 
 fn path_names(path: &str) -> Vec<&str> {
@@ -112,12 +120,12 @@ impl Rendering {
             "responses": self.responses(entry, example),
         });
         let Value::Object(members) = &mut rendered else { return rendered };
-        if let Some((schema, example, is_needed)) = request.body {
+        if let Some(Body { schema, example, is_required }) = request.body {
             let name = self.input(spec.id, schema);
             let content = json!({ "schema": { "$ref": format!("#/components/schemas/{name}") }, "example": example });
             members.insert(
                 "requestBody".into(),
-                json!({ "required": is_needed, "content": { "application/json": content } }),
+                json!({ "required": is_required, "content": { "application/json": content } }),
             );
         }
         if spec.access == Access::Open {
@@ -169,14 +177,17 @@ fn describe(entry: &Entry) -> String {
             " The answer holds a secret, which is not kept: a repeat with the same `Idempotency-Key` is refused with `already_done`."
         }
         (Replay::Never, Effect::Read) => " Changes nothing.",
-        (Replay::Never, Effect::Create | Effect::Upsert | Effect::Destroy) => " A repeat does no more than the first call.",
+        (Replay::Never, Effect::Create | Effect::Upsert | Effect::Destroy) => {
+            " A repeat does no more than the first call."
+        }
     };
     let tool = spec.tool.map(|tool| format!(" As an MCP tool: `{}`.", tool.name)).unwrap_or_default();
     format!("{needs}{repeats}{tool}")
 }
 
 fn request(entry: &Entry, route: &Route, example: &Example) -> Request {
-    let mut schema = whole(entry);
+    let has_body = matches!(route.method, "POST" | "PUT" | "PATCH");
+    let mut schema = if has_body { body(entry) } else { whole(entry) };
     let mut values = example.input.clone();
     let in_path = path_names(route.path);
     let required = take_names(&mut schema, &in_path);
@@ -185,8 +196,13 @@ fn request(entry: &Entry, route: &Route, example: &Example) -> Request {
         Some(Value::Object(properties)) => properties,
         _ => Map::new(),
     };
+    let in_path_or_query = match whole(entry).remove("properties") {
+        Some(Value::Object(properties)) => properties,
+        _ => Map::new(),
+    };
     for name in &in_path {
-        let property = properties.remove(*name).unwrap_or_else(|| json!({ "type": "string" }));
+        properties.remove(*name);
+        let property = in_path_or_query.get(*name).cloned().unwrap_or_else(|| json!({ "type": "string" }));
         parameters.push(parameter((name, "path", true), property, values.remove(*name)));
     }
     // What another route of the operation takes in its path is the other way to name the same thing.
@@ -195,10 +211,9 @@ fn request(entry: &Entry, route: &Route, example: &Example) -> Request {
         values.remove(name);
     }
     let takes_version = properties.contains_key("expected_version");
-    let has_body = matches!(route.method, "POST" | "PUT" | "PATCH");
     let body = if has_body {
         schema.insert("properties".into(), Value::Object(properties));
-        Some((schema, values, !required.is_empty()))
+        Some(Body { schema, example: values, is_required: !required.is_empty() })
     } else {
         for (name, property) in properties {
             let is_needed = required.contains(&name);
@@ -248,7 +263,8 @@ mod tests {
     fn no_schema_has_a_name_by_number() {
         let document: Value = serde_json::from_str(&openapi()).unwrap();
         let schemas = document["components"]["schemas"].as_object().unwrap();
-        let numbered: Vec<_> = schemas.keys().filter(|name| name.ends_with(|last: char| last.is_ascii_digit())).collect();
+        let numbered: Vec<_> =
+            schemas.keys().filter(|name| name.ends_with(|last: char| last.is_ascii_digit())).collect();
         assert!(numbered.is_empty(), "two types share a name; `#[schemars(rename = …)]` one of each: {numbered:?}");
     }
 }

@@ -65,6 +65,11 @@ pub fn operations() -> String {
     }
     for entry in CATALOGUE {
         let _ = write!(page, "\n## {}\n\n{}\n", entry.spec.id, entry.spec.summary);
+        let input = super::example(entry).input;
+        if !input.is_empty() {
+            let input = serde_json::Value::Object(input).to_string();
+            let _ = write!(page, "\n```sh\nguildhall call {} --input '{input}'\n```\n", entry.spec.id);
+        }
         let schema = super::tools::whole(entry);
         let required: Vec<&str> = schema
             .get("required")

@@ -12,11 +12,30 @@ use crate::{
 /// Properties a tool lists at most.
 const LISTED: usize = 12;
 
-/// An operation's input schema, whole: for REST and OpenAPI.
+/// Whether a schema says that an optional member may also be `null`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    /// It does: as it is in a body.
+    Said,
+    /// It does not: a member is left out instead, as in a path or a query.
+    Unsaid,
+}
+
+/// An operation's input schema, whole.
 #[must_use]
 pub fn whole(entry: &Entry) -> Map<String, Value> {
-    let mut schema = (entry.input)().to_value();
-    slim(&mut schema);
+    object((entry.input)(), Nulls::Unsaid)
+}
+
+/// An operation's input schema as it holds for a body.
+#[must_use]
+pub(super) fn body(entry: &Entry) -> Map<String, Value> {
+    object((entry.input)(), Nulls::Said)
+}
+
+fn object(schema: Schema, nulls: Nulls) -> Map<String, Value> {
+    let mut schema = schema.to_value();
+    slim(&mut schema, nulls);
     match schema {
         Value::Object(map) => map,
         _ => Map::new(),
@@ -28,12 +47,7 @@ pub fn whole(entry: &Entry) -> Map<String, Value> {
 pub(super) fn answer(entry: &Entry) -> Map<String, Value> {
     let mut settings = SchemaSettings::draft2020_12().for_serialize();
     settings.inline_subschemas = true;
-    let mut schema = (entry.output)(&mut settings.into_generator()).map(Schema::to_value).unwrap_or_default();
-    slim(&mut schema);
-    match schema {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
+    (entry.output)(&mut settings.into_generator()).map(|schema| object(schema, Nulls::Unsaid)).unwrap_or_default()
 }
 
 /// A tool's input schema: the listed properties, and `idempotency_key` for writes while there is room.
@@ -55,7 +69,7 @@ pub fn input_schema(entry: &Entry) -> Map<String, Value> {
 }
 
 /// Drops what tells a reader nothing: titles, formats of integers, `null` in types, descriptions of types.
-fn slim(schema: &mut Value) {
+fn slim(schema: &mut Value, nulls: Nulls) {
     match schema {
         Value::Object(map) => {
             if map.get("title").is_some_and(Value::is_string) {
@@ -70,10 +84,13 @@ fn slim(schema: &mut Value) {
             if map.get("default").is_some_and(says_nothing) {
                 map.remove("default");
             }
-            optional(map);
-            map.values_mut().for_each(slim);
+            if nulls == Nulls::Unsaid {
+                optional(map);
+            }
+            words(map);
+            map.values_mut().for_each(|value| slim(value, nulls));
         }
-        Value::Array(items) => items.iter_mut().for_each(slim),
+        Value::Array(items) => items.iter_mut().for_each(|item| slim(item, nulls)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -109,7 +126,6 @@ fn optional(map: &mut Map<String, Value>) {
             map.entry(name).or_insert(value);
         }
     }
-    words(map);
 }
 
 /// A choice of described words as a plain list of words.

@@ -32,7 +32,8 @@ pub(super) fn run(context: &Context<'_>, name: Option<&str>) -> Result<()> {
 
 /// Pairs of letters that follow each other, whatever stands between words.
 fn pairs(name: &str) -> Vec<(char, char)> {
-    let letters: Vec<char> = name.chars().filter(char::is_ascii_alphanumeric).map(|one| one.to_ascii_lowercase()).collect();
+    let letters: Vec<char> =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|one| one.to_ascii_lowercase()).collect();
     letters.iter().copied().zip(letters.iter().copied().skip(1)).collect()
 }
 

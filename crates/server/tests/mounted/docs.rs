@@ -7,7 +7,8 @@ use domain::{
 };
 use testkit::TestApp;
 
-const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const CSP: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// Elements without an end.
 const VOID: [&str; 3] = ["meta", "link", "br"];
@@ -37,7 +38,8 @@ fn values(page: &str, wanted: &str) -> Vec<String> {
 fn headings_are_in_order(page: &str) {
     let mut last = 0;
     for part in page.split("<h").skip(1) {
-        let Some(level) = part.strip_suffix('>').unwrap_or(part).split(['>', ' ']).next().and_then(|one| one.parse().ok())
+        let Some(level) =
+            part.strip_suffix('>').unwrap_or(part).split(['>', ' ']).next().and_then(|one| one.parse().ok())
         else {
             continue;
         };

@@ -29,7 +29,8 @@ async fn every_refusal_of_rest_is_a_problem() {
     let agent = app.agent("alice").await;
     let key = agent.key.as_str();
     let rest = |method: &str, path: &str| app.rest(method, path).key(key);
-    let post = |body: &str| rest("POST", "/api/v1/memories").header("content-type", "application/json").bytes(body.to_owned());
+    let post =
+        |body: &str| rest("POST", "/api/v1/memories").header("content-type", "application/json").bytes(body.to_owned());
     let deep = format!("{{\"value\":{}1{}}}", "[".repeat(65), "]".repeat(65));
     let cases: Vec<(Request, Code)> = vec![
         (rest("GET", "/nothing"), Code::NotFound),
