@@ -146,8 +146,8 @@ fn operation(page: &mut String, entry: &Entry, form: Form) {
         let _ = writeln!(page, "<dt>{name}</dt><dd>{}</dd>", inline(&value));
     }
     page.push_str("</dl>\n");
-    members(page, &format!("Input of {}", spec.id), &tools::whole(entry));
-    members(page, &format!("Answer of {}", spec.id), &tools::answer(entry));
+    members(page, (&format!("Input of {}", spec.id), "required"), &tools::whole(entry));
+    members(page, (&format!("Answer of {}", spec.id), "always"), &tools::answer(entry));
     page.push_str("<h5>Refusals</h5>\n<p>");
     for code in refusals(entry) {
         let _ = writeln!(page, "<a href=\"{}\">{}</a>", place(code, form), code.as_str());
@@ -174,8 +174,8 @@ fn listing(page: &mut String, title: &str, value: &Value) {
     let _ = writeln!(page, "<h5>{title}</h5>\n<pre tabindex=\"0\"><code>{}</code></pre>", text(&shown));
 }
 
-/// A table of an object's members; nothing when it has none.
-fn members(page: &mut String, caption: &str, schema: &Map<String, Value>) {
+/// A table of an object's members; nothing when it has none. The mark stands at those that are never left out.
+fn members(page: &mut String, (caption, mark): (&str, &str), schema: &Map<String, Value>) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|all| !all.is_empty()) else {
         return;
     };
@@ -183,11 +183,11 @@ fn members(page: &mut String, caption: &str, schema: &Map<String, Value>) {
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     table(page, caption, &["Member", "Type", "Meaning"]);
     for (name, property) in properties {
-        let always = if required.contains(&name.as_str()) { " (always)" } else { "" };
+        let mark = if required.contains(&name.as_str()) { format!(" ({mark})") } else { String::new() };
         let meaning = property.get("description").and_then(Value::as_str).unwrap_or_default();
         let _ = writeln!(
             page,
-            "<tr><th scope=\"row\"><code>{}</code>{always}</th><td>{}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\"><code>{}</code>{mark}</th><td>{}</td><td>{}</td></tr>",
             text(name),
             inline(&pages::kind(property)),
             inline(meaning)
@@ -202,7 +202,8 @@ fn table(page: &mut String, caption: &str, columns: &[&str]) {
         columns.iter().map(|column| format!("<th scope=\"col\">{}</th>", text(column))).collect();
     let _ = writeln!(
         page,
-        "<div class=\"wide\" tabindex=\"0\"><table>\n<caption>{}</caption>\n<thead><tr>{}</tr></thead>\n<tbody>",
+        "<div class=\"wide\" role=\"region\" aria-label=\"{}\" tabindex=\"0\"><table>\n<caption>{}</caption>\n<thead><tr>{}</tr></thead>\n<tbody>",
+        attribute(caption),
         text(caption),
         columns.concat()
     );

@@ -75,33 +75,25 @@ fn slim(schema: &mut Value, nulls: Nulls) {
             if map.get("title").is_some_and(Value::is_string) {
                 map.remove("title");
             }
-            if map.contains_key("properties") {
+            if nulls == Nulls::Unsaid && map.contains_key("properties") {
                 map.remove("description");
             }
             if map.get("format").and_then(Value::as_str).is_some_and(|f| f != "date-time") {
                 map.remove("format");
             }
-            if map.get("default").is_some_and(says_nothing) {
+            if map
+                .get("default")
+                .is_some_and(|d| d.is_null() || d == &json!([]) || d == &json!({}) || d == &json!(false))
+            {
                 map.remove("default");
             }
             if nulls == Nulls::Unsaid {
                 optional(map);
             }
-            words(map);
             map.values_mut().for_each(|value| slim(value, nulls));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| slim(item, nulls)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// Whether a default is what leaving the field out would be anyway.
-fn says_nothing(default: &Value) -> bool {
-    match default {
-        Value::Null | Value::Bool(false) => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.values().all(Value::is_null),
-        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
@@ -126,6 +118,7 @@ fn optional(map: &mut Map<String, Value>) {
             map.entry(name).or_insert(value);
         }
     }
+    words(map);
 }
 
 /// A choice of described words as a plain list of words.

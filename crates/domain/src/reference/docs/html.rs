@@ -42,7 +42,7 @@ pub(super) fn markdown(source: &str, deeper: u8) -> String {
     html::push_html(&mut shown, events);
     shown
         .replace("<th>", "<th scope=\"col\">")
-        .replace("<table>", "<div class=\"wide\" tabindex=\"0\"><table>")
+        .replace("<table>", "<div class=\"wide\" role=\"region\" aria-label=\"Table\" tabindex=\"0\"><table>")
         .replace("</table>", "</table></div>")
         .replace("<pre>", "<pre tabindex=\"0\">")
 }
