@@ -35,12 +35,12 @@ pub fn refusals(entry: &Entry) -> Vec<Code> {
     let takes = |name: &str| inputs.get("properties").is_some_and(|all| all.get(name).is_some());
     let is_guarded = !matches!(spec.access, Access::Open | Access::AnyPrincipal);
     let writes = spec.effect != Effect::Read || spec.rate == Rate::Default;
-    let of_kind: [(bool, &[Code]); 7] = [
+    let of_kind: [(bool, &[Code]); 6] = [
         (is_guarded, &[Code::PermissionDenied]),
         (takes("cursor"), &[Code::InvalidCursor]),
         (takes("expected_version"), &[Code::VersionConflict]),
-        (spec.replay != Replay::Never, &[Code::IdempotencyConflict]),
-        (spec.replay == Replay::IdOnly, &[Code::AlreadyDone]),
+        // An answer that held a secret is not kept, and one that was purged is kept no longer.
+        (spec.replay != Replay::Never, &[Code::IdempotencyConflict, Code::AlreadyDone]),
         (has_body(entry), &[Code::TooLarge, Code::UnsupportedMediaType]),
         (writes, &[Code::StorageFull]),
     ];

@@ -148,7 +148,7 @@ const CASES: &[Case] = &[
         good: |w| json!({"id": w.memory, "summary": w.fresh("summary")}),
         foreign: Some(|w| json!({"id": w.foreign_memory, "summary": "x"})),
     },
-    Case { id: "ops.docs", good: |_| json!({}), foreign: None },
+    Case { id: "ops.docs", good: |_| json!({"code": "not_found"}), foreign: None },
     Case { id: "ops.docs_style", good: |_| json!({}), foreign: None },
     Case { id: "ops.doctor", good: |_| json!({}), foreign: None },
     Case { id: "ops.metrics", good: |_| json!({}), foreign: None },
