@@ -51,6 +51,8 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<memory::unshare::Unshare>(),
     entry::<memory::update::Update>(),
     entry::<ops::calls::Calls>(),
+    entry::<ops::docs::Docs>(),
+    entry::<ops::docs_style::DocsStyle>(),
     entry::<ops::doctor::Doctor>(),
     entry::<ops::metrics::Metrics>(),
     entry::<ops::openapi::Openapi>(),

@@ -6,12 +6,12 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    App, Call, Meta, Result,
+    App, Call, Code, Meta, Result,
     access::{Caller, Party, Permission},
     input,
 };
@@ -31,6 +31,10 @@ pub struct Spec {
     pub rate: Rate,
     /// What a repeat with the same idempotency key gets.
     pub replay: Replay,
+    /// The codes it refuses with by its own rules; [`crate::reference::refusals`] adds those of the gate and of the faces.
+    pub refusals: &'static [Code],
+    /// One call that succeeds, as a JSON object: `input`, and `output` where the answer is JSON.
+    pub example: &'static str,
     /// Its MCP tool, if it has one.
     pub tool: Option<Tool>,
     /// Its REST routes.
@@ -160,10 +164,10 @@ pub enum Reply {
 
 /// An output that can leave the gate.
 pub trait Answer: Send + 'static {
-    /// Whether it is JSON.
-    const IS_JSON: bool;
-    /// Its schema, when it is JSON.
-    fn schema() -> Option<Schema>;
+    /// Its media type, when it says anything.
+    const MEDIA: Option<&'static str>;
+    /// Its schema, when it is a JSON value.
+    fn schema(names: &mut SchemaGenerator) -> Option<Schema>;
     /// As a reply.
     ///
     /// # Errors
@@ -179,19 +183,56 @@ pub struct Json<T>(pub T);
 #[derive(Debug)]
 pub struct Nothing;
 
-/// A document of another media type.
+/// A document that is no JSON value of ours.
 #[derive(Debug)]
-pub struct Document {
-    /// Its media type.
-    pub media_type: &'static str,
+pub struct Document<M> {
     /// The whole of it.
     pub body: String,
+    /// Of which type.
+    pub media: M,
+}
+
+/// The type of a document.
+pub trait Media: Send + 'static {
+    /// As `Content-Type` names it.
+    const TYPE: &'static str;
+}
+
+/// The media types of documents.
+pub mod media {
+    use super::Media;
+
+    /// A page for browsers.
+    #[derive(Debug)]
+    pub struct Html;
+    /// How a page looks.
+    #[derive(Debug)]
+    pub struct Css;
+    /// A JSON document of somebody else's form.
+    #[derive(Debug)]
+    pub struct JsonText;
+    /// Counters in the Prometheus text format.
+    #[derive(Debug)]
+    pub struct Prometheus;
+
+    impl Media for Html {
+        const TYPE: &'static str = "text/html; charset=utf-8";
+    }
+    impl Media for Css {
+        const TYPE: &'static str = "text/css; charset=utf-8";
+    }
+    impl Media for JsonText {
+        const TYPE: &'static str = "application/json";
+    }
+    impl Media for Prometheus {
+        const TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
+    }
 }
 
 impl<T: Serialize + JsonSchema + Send + 'static> Answer for Json<T> {
-    const IS_JSON: bool = true;
-    fn schema() -> Option<Schema> {
-        Some(schema_of::<T>())
+    const MEDIA: Option<&'static str> = Some("application/json");
+    fn schema(names: &mut SchemaGenerator) -> Option<Schema> {
+        Some(names.subschema_for::<T>())
     }
     fn reply(self) -> Result<Reply> {
         serde_json::to_value(self.0).map(Reply::Json).map_err(|error| crate::Error::internal().cause(error))
@@ -199,8 +240,8 @@ impl<T: Serialize + JsonSchema + Send + 'static> Answer for Json<T> {
 }
 
 impl Answer for Nothing {
-    const IS_JSON: bool = false;
-    fn schema() -> Option<Schema> {
+    const MEDIA: Option<&'static str> = None;
+    fn schema(_: &mut SchemaGenerator) -> Option<Schema> {
         None
     }
     fn reply(self) -> Result<Reply> {
@@ -208,13 +249,13 @@ impl Answer for Nothing {
     }
 }
 
-impl Answer for Document {
-    const IS_JSON: bool = false;
-    fn schema() -> Option<Schema> {
+impl<M: Media> Answer for Document<M> {
+    const MEDIA: Option<&'static str> = Some(M::TYPE);
+    fn schema(_: &mut SchemaGenerator) -> Option<Schema> {
         None
     }
     fn reply(self) -> Result<Reply> {
-        Ok(Reply::Document { media_type: self.media_type, body: self.body })
+        Ok(Reply::Document { media_type: M::TYPE, body: self.body })
     }
 }
 
@@ -227,10 +268,11 @@ pub struct Entry {
     pub spec: &'static Spec,
     /// Its input's JSON Schema (draft 2020-12, without references).
     pub input: fn() -> Schema,
-    /// Its answer's JSON Schema, when that is JSON. Made anew each time: not for a call's own path.
-    pub output: fn() -> Option<Schema>,
-    /// Whether its answer is JSON.
-    pub is_json: bool,
+    /// Its answer's JSON Schema, when that is a JSON value; the generator keeps the named types in it. Made anew each
+    /// time: not for a call's own path.
+    pub output: fn(&mut SchemaGenerator) -> Option<Schema>,
+    /// Its answer's media type, when it says anything.
+    pub media: Option<&'static str>,
     pub(crate) run: fn(Arc<App>, &Caller, Meta, Bytes) -> Running,
 }
 
@@ -241,7 +283,7 @@ pub const fn entry<O: Operation>() -> Entry {
         spec: const { &O::SPEC },
         input: schema_of::<O::Input>,
         output: O::Output::schema,
-        is_json: O::Output::IS_JSON,
+        media: O::Output::MEDIA,
         run: start::<O>,
     }
 }

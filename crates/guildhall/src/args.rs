@@ -349,4 +349,6 @@ pub(crate) enum Page {
     Permissions,
     /// Every command and flag, in Markdown
     Cli,
+    /// All of it, as one page for a browser
+    Docs,
 }

@@ -19,6 +19,7 @@ mod interrupt;
 mod log;
 mod machine;
 mod manual;
+mod markdown;
 mod mcp;
 mod notify;
 mod operator;

@@ -28,6 +28,9 @@ use record::Record;
 
 use crate::Faces;
 
+/// For answers that no browser is to show as a page.
+const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
+
 /// Answers one request.
 pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<Body>) -> Response {
     let (id, record, began) = (RequestId::next(), Record::default(), Instant::now());
@@ -75,14 +78,11 @@ pub(crate) async fn answer(faces: Arc<Faces>, peer: Peer, mut request: Request<B
 
 fn finish(response: &mut Response, id: &RequestId) {
     let headers = response.headers_mut();
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ] {
+    for (name, value) in [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")] {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NO_PAGE));
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         headers.insert("x-request-id", value);
     }
@@ -92,12 +92,19 @@ fn finish(response: &mut Response, id: &RequestId) {
 pub(crate) fn fallbacks(router: Router) -> Router {
     router
         .method_not_allowed_fallback(|request: Request<Body>| async move {
-            let error = Error::new(Code::MethodNotAllowed, format!("{} is not declared here", request.method()));
+            let error = Error::new(Code::MethodNotAllowed, format!("{} is not declared here", request.method()))
+                .hint("`Allow` names the methods that are");
             problem::response(&error, &RequestId::of(&request)).into_response()
         })
         .fallback(|request: Request<Body>| async move {
-            let error = Error::new(Code::NotFound, "nothing is served at this path")
-                .hint("`GET /api/v1/openapi.json` lists the paths");
+            // It is refused on every path, whether or not something is served there.
+            let is_trace = request.method() == Method::TRACE;
+            let error = if is_trace {
+                Error::new(Code::MethodNotAllowed, "TRACE is not declared here")
+            } else {
+                Error::new(Code::NotFound, "nothing is served at this path")
+                    .hint("`GET /api/v1/openapi.json` lists the paths")
+            };
             problem::response(&error, &RequestId::of(&request)).into_response()
         })
 }

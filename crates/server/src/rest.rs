@@ -28,6 +28,10 @@ mod input;
 
 use input::Shape;
 
+/// What a page of the reference may load: its style from here, and nothing else.
+const PAGE: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
 /// The inputs that stand in a path, by name.
 type PathInput = Vec<(String, String)>;
 
@@ -157,17 +161,19 @@ pub(crate) fn is_key(text: &str) -> bool {
 
 fn acceptable(entry: &Entry, headers: &HeaderMap) -> Result<()> {
     let Some(accept) = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()) else { return Ok(()) };
+    // An answer without content is right for everybody; JSON is what problems come in.
+    let served = entry.media.unwrap_or("application/json").split(';').next().unwrap_or_default();
+    let kind = served.split('/').next().unwrap_or_default();
     let fits = accept.split(',').any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
         let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-        let matches = essence == "*/*" || essence == "application/*" || essence == "application/json";
-        !refused && (matches || (!entry.is_json && essence.starts_with("text/")))
+        !refused && (essence == "*/*" || essence == served || essence.strip_suffix("/*") == Some(kind))
     });
     if fits {
         return Ok(());
     }
-    Err(Error::new(Code::NotAcceptable, "`Accept` excludes what is served here").hint("accept `application/json`"))
+    Err(Error::new(Code::NotAcceptable, "`Accept` excludes what is served here").hint(format!("accept `{served}`")))
 }
 
 fn render(entry: &Entry, reply: Reply) -> Response {
@@ -182,7 +188,11 @@ fn render(entry: &Entry, reply: Reply) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     if let Some(media) = media {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+        if media.starts_with("text/html") {
+            headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE));
+        }
     }
     response
 }

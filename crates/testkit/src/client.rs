@@ -12,6 +12,8 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
+use crate::declared;
+
 /// Where requests go.
 #[derive(Debug, Clone)]
 pub enum Client {
@@ -111,13 +113,16 @@ impl Request {
     /// Sends it and reads the answer.
     ///
     /// # Panics
-    /// When the connection fails.
+    /// When the connection fails, or a refusal over REST is not among those that the operation's specification declares.
     pub async fn send(self) -> Answer {
         match self.client.clone() {
             Client::Network(address) => {
                 let stream = TcpStream::connect(address).await.unwrap();
                 stream.set_nodelay(true).unwrap();
-                self.over(stream).await
+                let (method, path) = (self.method.clone(), self.path.clone());
+                let answer = self.over(stream).await;
+                declared::check(method.as_str(), &path, &answer);
+                answer
             }
             Client::Socket(path) => self.over(UnixStream::connect(path).await.unwrap()).await,
         }

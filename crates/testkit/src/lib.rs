@@ -11,6 +11,7 @@
 mod app;
 mod client;
 mod clock;
+mod declared;
 mod gate;
 mod machine;
 mod mcp;

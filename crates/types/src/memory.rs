@@ -224,6 +224,7 @@ pub struct Grant {
 
 /// A memory as it was at one version.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "MemoryVersion")]
 pub struct Version {
     /// When it became so.
     pub at: Timestamp,

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// Items in order, and where to go on.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
     /// At most `limit` items.
     pub items: Vec<T>,

@@ -77,6 +77,8 @@ impl Operation for Create {
         effect: Effect::Create,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NameNotAllowed, Code::AlreadyExists],
+        example: include_str!("create.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/agents")],
     };

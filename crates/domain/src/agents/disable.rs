@@ -6,7 +6,7 @@ use types::{AgentId, agent::Agent};
 
 use super::update::{Changes, change};
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -30,6 +30,8 @@ impl Operation for Disable {
         effect: Effect::Destroy,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound],
+        example: include_str!("disable.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/agents/{id}/disable")],
     };

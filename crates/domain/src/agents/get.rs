@@ -5,7 +5,7 @@ use serde::Deserialize;
 use types::{AgentId, agent::Agent};
 
 use crate::{
-    Call, Error, Result,
+    Call, Code, Error, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -29,6 +29,8 @@ impl Operation for Get {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[Code::NotFound],
+        example: include_str!("get.json"),
         tool: None,
         routes: &[route("GET", "/api/v1/agents/{id}")],
     };

@@ -46,6 +46,8 @@ impl Operation for List {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("list.json"),
         tool: Some(Tool { name: "list_agents", set: "sessions", listed: &[] }),
         routes: &[route("GET", "/api/v1/agents")],
     };

@@ -82,6 +82,8 @@ impl Operation for Update {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound],
+        example: include_str!("update.json"),
         tool: None,
         routes: &[route("PATCH", "/api/v1/agents/{id}")],
     };

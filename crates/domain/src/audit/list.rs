@@ -51,6 +51,8 @@ impl Operation for List {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("list.json"),
         tool: Some(Tool { name: "list_audit", set: "admin", listed: &[] }),
         routes: &[route("GET", "/admin/logs"), route("GET", "/api/v1/admin/logs"), route("GET", "/api/v1/audit")],
     };

@@ -20,6 +20,7 @@ pub struct Verify;
 
 /// What the check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "AuditVerdict")]
 pub struct Verdict {
     /// The chain is whole.
     pub ok: bool,
@@ -37,6 +38,8 @@ impl Operation for Verify {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("verify.json"),
         tool: Some(Tool { name: "verify_audit", set: "admin", listed: &[] }),
         routes: &[route("POST", "/api/v1/audit/verify")],
     };

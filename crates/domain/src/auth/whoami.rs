@@ -15,6 +15,7 @@ pub struct Whoami;
 
 /// The caller.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Whoami")]
 pub struct Me {
     /// Who acts.
     principal: PrincipalId,
@@ -57,6 +58,8 @@ impl Operation for Whoami {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("whoami.json"),
         tool: Some(Tool { name: "whoami", set: "core", listed: &[] }),
         routes: &[route("GET", "/api/v1/whoami"), route("GET", "/api/v1/me")],
     };

@@ -36,6 +36,8 @@ impl Operation for Snapshot {
         effect: Effect::Create,
         rate: Rate::Default,
         replay: Replay::IdOnly,
+        refusals: &[],
+        example: include_str!("snapshot.json"),
         tool: None,
         routes: &[],
     };

@@ -8,7 +8,7 @@ use types::{KeyId, PrincipalId};
 
 use super::{DEFAULT_SECS, IssuedKey, LONGEST_SECS, shown};
 use crate::{
-    Call, Error, Result,
+    Call, Code, Error, Result,
     access::{Known, Permission, Permissions, role::NEVER_IN_A_KEY},
     catalogue,
     input::Checks,
@@ -75,6 +75,8 @@ impl Operation for Create {
         effect: Effect::Create,
         rate: Rate::Default,
         replay: Replay::IdOnly,
+        refusals: &[Code::NotFound],
+        example: include_str!("create.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/keys")],
     };

@@ -39,6 +39,8 @@ impl Operation for List {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("list.json"),
         tool: None,
         routes: &[route("GET", "/api/v1/keys")],
     };

@@ -7,7 +7,7 @@ use types::{KeyId, key::ApiKey};
 
 use super::{reached, shown};
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -31,6 +31,8 @@ impl Operation for Resume {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound],
+        example: include_str!("resume.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/keys/{id}/resume")],
     };

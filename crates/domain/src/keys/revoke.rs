@@ -7,7 +7,7 @@ use types::KeyId;
 
 use super::reached;
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Nothing, Operation, Rate, Replay, Spec, route},
 };
@@ -31,6 +31,8 @@ impl Operation for Revoke {
         effect: Effect::Destroy,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[Code::NotFound],
+        example: include_str!("revoke.json"),
         tool: None,
         routes: &[route("DELETE", "/api/v1/keys/{id}")],
     };

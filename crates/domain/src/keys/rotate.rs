@@ -52,6 +52,8 @@ impl Operation for Rotate {
         effect: Effect::Destroy,
         rate: Rate::Default,
         replay: Replay::IdOnly,
+        refusals: &[Code::NotFound, Code::AlreadyDone],
+        example: include_str!("rotate.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/keys/{id}/rotate")],
     };

@@ -49,6 +49,7 @@ pub struct Bounds {
 
 /// What was deleted, or would be.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CleanedMemories")]
 pub struct Cleaned {
     /// How many.
     count: usize,
@@ -68,6 +69,8 @@ impl Operation for Cleanup {
         effect: Effect::Destroy,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[],
+        example: include_str!("cleanup.json"),
         tool: Some(Tool { name: "cleanup_memories", set: "memory", listed: &[] }),
         routes: &[route("POST", "/api/v1/memories/cleanup")],
     };

@@ -15,7 +15,7 @@ use types::{
 
 use super::{fields, judge};
 use crate::{
-    App, Call, Result,
+    App, Call, Code, Result,
     access::{Known, Permission},
     input::Checks,
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
@@ -149,6 +149,8 @@ impl Operation for Consolidate {
         effect: Effect::Create,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound, Code::KeyExists, Code::QuotaExceeded, Code::Quarantined, Code::SecretDetected],
+        example: include_str!("consolidate.json"),
         tool: Some(Tool { name: "consolidate_memories", set: "memory", listed: &[] }),
         routes: &[route("POST", "/api/v1/memories/consolidate")],
     };

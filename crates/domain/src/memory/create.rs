@@ -11,7 +11,7 @@ use types::{
 
 use super::fields::{self, Lifetime};
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     input::{Checks, present},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
@@ -103,6 +103,8 @@ impl Operation for Create {
         effect: Effect::Create,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::KeyExists, Code::QuotaExceeded, Code::SecretDetected],
+        example: include_str!("create.json"),
         tool: Some(Tool {
             name: "create_memory",
             set: "core",

@@ -9,7 +9,7 @@ use types::memory::{Change, Memory};
 
 use super::create::NewMemory;
 use crate::{
-    Call, Error, Result,
+    Call, Code, Error, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
 };
@@ -30,6 +30,7 @@ pub struct NewMemories {
 
 /// What was stored.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "StoredMemories")]
 pub struct Stored {
     /// In the order given.
     items: Vec<Memory>,
@@ -48,6 +49,8 @@ impl Operation for CreateMany {
         effect: Effect::Create,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::KeyExists, Code::QuotaExceeded, Code::SecretDetected],
+        example: include_str!("create_many.json"),
         tool: Some(Tool { name: "create_memories", set: "memory", listed: &[] }),
         routes: &[route("POST", "/api/v1/memories/batch")],
     };

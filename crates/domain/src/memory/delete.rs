@@ -9,7 +9,7 @@ use types::{
 };
 
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
 };
@@ -32,6 +32,7 @@ pub struct Doomed {
 
 /// What was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DeletedMemory")]
 pub struct Deleted {
     /// Which one.
     id: MemoryId,
@@ -49,6 +50,8 @@ impl Operation for Delete {
         effect: Effect::Destroy,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound],
+        example: include_str!("delete.json"),
         tool: Some(Tool { name: "delete_memory", set: "memory", listed: &[] }),
         routes: &[route("DELETE", "/api/v1/memories/{id}")],
     };

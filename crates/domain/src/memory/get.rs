@@ -9,7 +9,7 @@ use types::{
 
 use super::fields;
 use crate::{
-    Call, Error, Result,
+    Call, Code, Error, Result,
     access::{Known, Permission},
     input::Checks,
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
@@ -32,6 +32,7 @@ pub struct Which {
 
 /// A memory in full.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FoundMemory")]
 pub struct Found {
     /// The memory.
     #[serde(flatten)]
@@ -56,6 +57,8 @@ impl Operation for Get {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[Code::NotFound],
+        example: include_str!("get.json"),
         tool: Some(Tool { name: "get_memory", set: "core", listed: &[] }),
         routes: &[route("GET", "/api/v1/memories/{id}"), route("GET", "/api/v1/memories/by-key/{key}")],
     };

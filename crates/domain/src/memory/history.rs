@@ -39,6 +39,8 @@ impl Operation for History {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[Code::NotFound],
+        example: include_str!("history.json"),
         tool: Some(Tool { name: "get_memory_history", set: "memory", listed: &[] }),
         routes: &[route("GET", "/api/v1/memories/{id}/versions")],
     };

@@ -127,6 +127,8 @@ impl Operation for List {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("list.json"),
         tool: Some(Tool {
             name: "list_memory",
             set: "memory",

@@ -6,7 +6,7 @@ use store::{Verdict, memories};
 use types::MemoryId;
 
 use crate::{
-    Call, Error, Result,
+    Call, Code, Error, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -26,6 +26,7 @@ pub struct Which {
 
 /// What was purged.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PurgedMemory")]
 pub struct Purged {
     /// Which one.
     id: MemoryId,
@@ -39,6 +40,8 @@ impl Operation for Purge {
         effect: Effect::Destroy,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound, Code::SecretDetected],
+        example: include_str!("purge.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/admin/memories/{id}/purge"), route("POST", "/admin/memories/{id}/purge")],
     };

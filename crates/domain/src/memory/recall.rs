@@ -13,7 +13,7 @@ use super::{
     search::find,
 };
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     input::Checks,
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
@@ -32,6 +32,7 @@ question! {
 
 /// What was recalled.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RecalledMemories")]
 pub struct Recalled {
     /// The memories, best first, each between two lines that hold a boundary drawn for this answer.
     text: String,
@@ -127,6 +128,8 @@ impl Operation for Recall {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[Code::SemanticUnavailable],
+        example: include_str!("recall.json"),
         tool: Some(Tool {
             name: "recall_memory",
             set: "memory",

@@ -52,6 +52,7 @@ pub struct Wanted {
 
 /// The job that does it.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "QueuedReindexing")]
 pub struct Queued {
     /// Its id; `memory.stats` of the workspace shows its progress.
     job_id: JobId,
@@ -61,6 +62,7 @@ pub struct Queued {
 
 /// How far a job is.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ReindexingProgress")]
 pub struct Progress {
     /// Which job.
     job_id: JobId,
@@ -78,6 +80,8 @@ impl Operation for Reindex {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::SemanticUnavailable],
+        example: include_str!("reindex.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/admin/memories/reindex"), route("POST", "/admin/memories/reindex")],
     };

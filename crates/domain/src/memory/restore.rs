@@ -36,6 +36,8 @@ impl Operation for Restore {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound, Code::KeyExists, Code::QuotaExceeded, Code::RestoreExpired],
+        example: include_str!("restore.json"),
         tool: Some(Tool { name: "restore_memory", set: "memory", listed: &[] }),
         routes: &[route("POST", "/api/v1/memories/{id}/restore")],
     };

@@ -12,7 +12,7 @@ use types::{
 
 use super::{fields, judge};
 use crate::{
-    Call, Error, Result,
+    Call, Code, Error, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
 };
@@ -56,6 +56,8 @@ impl Operation for Revert {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound, Code::KeyExists, Code::QuotaExceeded, Code::SecretDetected],
+        example: include_str!("revert.json"),
         tool: Some(Tool { name: "revert_memory", set: "memory", listed: &[] }),
         routes: &[route("POST", "/api/v1/memories/{id}/revert")],
     };

@@ -84,6 +84,8 @@ impl Operation for Review {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound, Code::QuotaExceeded, Code::SecretDetected],
+        example: include_str!("review.json"),
         tool: Some(Tool { name: "review_memory", set: "admin", listed: &[] }),
         routes: &[route("POST", "/api/v1/admin/memories/{id}/review"), route("POST", "/admin/memories/{id}/review")],
     };

@@ -13,7 +13,7 @@ use types::{
 
 use super::{judge, review::redacted};
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     cursor::Paging,
     input::{Checks, page_limit},
@@ -47,6 +47,7 @@ pub struct Narrowed {
 
 /// A memory under review: its text only if the reviewer may read that anyway.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ReviewedMemory")]
 pub struct Reviewed {
     /// The memory.
     #[serde(flatten)]
@@ -63,6 +64,8 @@ impl Operation for ReviewList {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[Code::SecretDetected],
+        example: include_str!("review_list.json"),
         tool: None,
         routes: &[route("GET", "/api/v1/admin/memories"), route("GET", "/admin/memories")],
     };

@@ -9,7 +9,7 @@ use types::memory::Memory;
 
 use super::question::{Mode, question};
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     input::Checks,
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
@@ -32,6 +32,7 @@ question! {
 
 /// What was found.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SearchAnswer")]
 pub struct Answer {
     /// Best first.
     items: Vec<Item>,
@@ -41,6 +42,7 @@ pub struct Answer {
 
 /// One memory found.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SearchHit")]
 pub struct Item {
     /// The memory; content is cut to `content_chars`.
     memory: Memory,
@@ -57,6 +59,7 @@ pub struct Item {
 
 /// How an item was ranked.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SearchExplanation")]
 pub struct Explained {
     /// Rank in each ranking that found it, from 1.
     ranks: Vec<Rank>,
@@ -68,6 +71,7 @@ pub struct Explained {
 
 /// A rank in one ranking.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SearchRank")]
 pub struct Rank {
     /// Which ranking.
     ranking: &'static str,
@@ -77,6 +81,7 @@ pub struct Rank {
 
 /// A misspelt word and what was found for it.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SearchStandIn")]
 pub struct StandIn {
     /// The word of the query.
     term: String,
@@ -126,6 +131,8 @@ impl Operation for Search {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[Code::SemanticUnavailable],
+        example: include_str!("search.json"),
         tool: Some(Tool {
             name: "search_memories",
             set: "core",

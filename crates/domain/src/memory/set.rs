@@ -11,7 +11,7 @@ use types::{
 
 use super::fields::{self, Lifetime};
 use crate::{
-    Call, Error, Result,
+    Call, Code, Error, Result,
     access::{Known, Permission},
     input::{Checks, present},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
@@ -126,6 +126,8 @@ impl Operation for Set {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound, Code::KeyExists, Code::QuotaExceeded, Code::SecretDetected],
+        example: include_str!("set.json"),
         tool: Some(Tool {
             name: "set_memory",
             set: "core",

@@ -51,6 +51,7 @@ pub struct Sharing {
 
 /// Who may do what with a memory.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MemoryGrants")]
 pub struct Grants {
     /// Which memory.
     pub(super) id: MemoryId,
@@ -113,6 +114,8 @@ impl Operation for Share {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::GranteeNotFound, Code::NotFound, Code::QuotaExceeded, Code::Quarantined],
+        example: include_str!("share.json"),
         tool: Some(Tool { name: "share_memory", set: "memory", listed: &[] }),
         routes: &[route("PUT", "/api/v1/memories/{id}/grants")],
     };

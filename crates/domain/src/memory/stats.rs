@@ -43,6 +43,7 @@ pub struct Which {
 
 /// Counts of live memories.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MemoryCounts")]
 pub struct Counts {
     /// Whose.
     of: Whose,
@@ -82,6 +83,8 @@ impl Operation for Stats {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("stats.json"),
         tool: Some(Tool { name: "get_memory_stats", set: "memory", listed: &[] }),
         routes: &[route("GET", "/api/v1/memories/stats")],
     };

@@ -15,7 +15,7 @@ use types::{
 
 use super::{delete::RESTORABLE_SECS, judge, restore, revert};
 use crate::{
-    App, Call, Result,
+    App, Call, Code, Result,
     access::{Known, Permission},
     cursor::Paging,
     input::Checks,
@@ -50,6 +50,7 @@ pub struct Span {
 
 /// What was undone, or would be.
 #[derive(Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "UndoneDeeds")]
 pub struct Undone {
     /// Rows the principal had stored, now quarantined.
     quarantined: usize,
@@ -67,6 +68,7 @@ pub struct Undone {
 
 /// A row left alone.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "UndoConflict")]
 pub struct Conflict {
     /// Which one.
     id: MemoryId,
@@ -199,6 +201,8 @@ impl Operation for Undo {
         effect: Effect::Destroy,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::SecretDetected],
+        example: include_str!("undo.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/admin/memories/undo"), route("POST", "/admin/memories/undo")],
     };

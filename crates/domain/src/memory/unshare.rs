@@ -7,7 +7,7 @@ use types::{GranteeId, MemoryId};
 
 use super::share::{Grants, owned};
 use crate::{
-    Call, Error, Result,
+    Call, Code, Error, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, Tool, route},
 };
@@ -33,6 +33,8 @@ impl Operation for Unshare {
         effect: Effect::Withdraw,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound],
+        example: include_str!("unshare.json"),
         tool: Some(Tool { name: "unshare_memory", set: "memory", listed: &[] }),
         routes: &[route("DELETE", "/api/v1/memories/{id}/grants/{grantee}")],
     };

@@ -148,6 +148,8 @@ impl Operation for Update {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound, Code::KeyExists, Code::QuotaExceeded, Code::SecretDetected],
+        example: include_str!("update.json"),
         tool: Some(Tool {
             name: "update_memory",
             set: "memory",

@@ -86,6 +86,8 @@ impl Operation for Calls {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("calls.json"),
         tool: None,
         routes: &[route("GET", "/api/v1/admin/calls")],
     };

@@ -34,6 +34,8 @@ impl Operation for Doctor {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("doctor.json"),
         tool: None,
         routes: &[],
     };

@@ -14,6 +14,7 @@ pub struct Health;
 
 /// The state; nothing else is told to strangers.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Health")]
 pub struct State {
     /// Always `ok`; a server that is not answers 503.
     status: &'static str,
@@ -27,6 +28,8 @@ impl Operation for Health {
         effect: Effect::Read,
         rate: Rate::Free,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("health.json"),
         tool: None,
         routes: &[
             route("GET", "/health"),

@@ -4,7 +4,7 @@ use crate::{
     Call, Result,
     access::{Known, Permission},
     metrics::page,
-    operation::{Access, Document, Effect, Empty, Operation, Rate, Replay, Spec, route},
+    operation::{Access, Document, Effect, Empty, Operation, Rate, Replay, Spec, media::Prometheus, route},
 };
 
 /// Shows the counters.
@@ -18,17 +18,17 @@ impl Operation for Metrics {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("metrics.json"),
         tool: None,
         routes: &[route("GET", "/metrics")],
     };
     type Who = Known;
     type Input = Empty;
-    type Output = Document;
+    type Output = Document<Prometheus>;
 
-    async fn run(call: Call<Known>, _: Empty) -> Result<Document> {
-        Ok(Document {
-            media_type: "text/plain; version=0.0.4; charset=utf-8",
-            body: page::render(&call.app, &page::Sources::ask(&call.app).await?),
-        })
+    async fn run(call: Call<Known>, _: Empty) -> Result<Document<Prometheus>> {
+        let body = page::render(&call.app, &page::Sources::ask(&call.app).await?);
+        Ok(Document { body, media: Prometheus })
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     Call, Result,
     access::Known,
-    operation::{Access, Document, Effect, Empty, Operation, Rate, Replay, Spec, route},
+    operation::{Access, Document, Effect, Empty, Operation, Rate, Replay, Spec, media::JsonText, route},
     reference,
 };
 
@@ -18,14 +18,16 @@ impl Operation for Openapi {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("openapi.json"),
         tool: None,
         routes: &[route("GET", "/api/v1/openapi.json"), route("GET", "/openapi.json")],
     };
     type Who = Known;
     type Input = Empty;
-    type Output = Document;
+    type Output = Document<JsonText>;
 
-    async fn run(_: Call<Known>, _: Empty) -> Result<Document> {
-        Ok(Document { media_type: "application/json", body: reference::openapi() })
+    async fn run(_: Call<Known>, _: Empty) -> Result<Document<JsonText>> {
+        Ok(Document { body: reference::openapi(), media: JsonText })
     }
 }

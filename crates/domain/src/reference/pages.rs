@@ -10,7 +10,7 @@ use crate::{
 
 const HEADER: &str = "<!-- Generated from the catalogue by `cargo xtask gen`; do not edit. -->\n";
 
-fn access(access: Access) -> String {
+pub(super) fn access(access: Access) -> String {
     match access {
         Access::Permission(permission) => format!("`{}`", permission.as_str()),
         Access::Interactive(permission) => format!("`{}`, in person", permission.as_str()),
@@ -20,7 +20,7 @@ fn access(access: Access) -> String {
     }
 }
 
-const fn effect(effect: Effect) -> &'static str {
+pub(super) const fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::Read => "read",
         Effect::Create => "create",
@@ -30,7 +30,7 @@ const fn effect(effect: Effect) -> &'static str {
     }
 }
 
-const fn replay(replay: Replay) -> &'static str {
+pub(super) const fn replay(replay: Replay) -> &'static str {
     match replay {
         Replay::Answer => "first answer",
         Replay::IdOnly => "`already_done`",
@@ -66,6 +66,11 @@ pub fn operations() -> String {
     }
     for entry in CATALOGUE {
         let _ = write!(page, "\n## {}\n\n{}\n", entry.spec.id, entry.spec.summary);
+        let input = super::example(entry).input;
+        if !input.is_empty() {
+            let input = serde_json::Value::Object(input).to_string();
+            let _ = write!(page, "\n```sh\nguildhall call {} --input '{input}'\n```\n", entry.spec.id);
+        }
         let schema = super::tools::whole(entry);
         let required: Vec<&str> = schema
             .get("required")
@@ -90,7 +95,7 @@ pub fn operations() -> String {
     page
 }
 
-fn kind(property: &serde_json::Value) -> String {
+pub(super) fn kind(property: &serde_json::Value) -> String {
     if let Some(words) = property.get("enum").and_then(|list| list.as_array()) {
         return words
             .iter()

@@ -1,5 +1,6 @@
 //! MCP tools' input schemas: small, flat, without references.
 
+use schemars::{Schema, generate::SchemaSettings};
 use security::digest;
 use serde_json::{Map, Value, json};
 
@@ -11,15 +12,42 @@ use crate::{
 /// Properties a tool lists at most.
 const LISTED: usize = 12;
 
-/// An operation's input schema, whole: for REST and OpenAPI.
+/// Whether a schema says that an optional member may also be `null`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    /// It does: as it is in a body.
+    Said,
+    /// It does not: a member is left out instead, as in a path or a query.
+    Unsaid,
+}
+
+/// An operation's input schema, whole.
 #[must_use]
 pub fn whole(entry: &Entry) -> Map<String, Value> {
-    let mut schema = (entry.input)().to_value();
-    slim(&mut schema);
+    object((entry.input)(), Nulls::Unsaid)
+}
+
+/// An operation's input schema as it holds for a body.
+#[must_use]
+pub(super) fn body(entry: &Entry) -> Map<String, Value> {
+    object((entry.input)(), Nulls::Said)
+}
+
+fn object(schema: Schema, nulls: Nulls) -> Map<String, Value> {
+    let mut schema = schema.to_value();
+    slim(&mut schema, nulls);
     match schema {
         Value::Object(map) => map,
         _ => Map::new(),
     }
+}
+
+/// The schema of an operation's answer, whole; empty when that is no JSON value.
+#[must_use]
+pub(super) fn answer(entry: &Entry) -> Map<String, Value> {
+    let mut settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.inline_subschemas = true;
+    (entry.output)(&mut settings.into_generator()).map(|schema| object(schema, Nulls::Unsaid)).unwrap_or_default()
 }
 
 /// A tool's input schema: the listed properties, and `idempotency_key` for writes while there is room.
@@ -41,13 +69,13 @@ pub fn input_schema(entry: &Entry) -> Map<String, Value> {
 }
 
 /// Drops what tells a reader nothing: titles, formats of integers, `null` in types, descriptions of types.
-fn slim(schema: &mut Value) {
+fn slim(schema: &mut Value, nulls: Nulls) {
     match schema {
         Value::Object(map) => {
             if map.get("title").is_some_and(Value::is_string) {
                 map.remove("title");
             }
-            if map.contains_key("properties") {
+            if nulls == Nulls::Unsaid && map.contains_key("properties") {
                 map.remove("description");
             }
             if map.get("format").and_then(Value::as_str).is_some_and(|f| f != "date-time") {
@@ -59,10 +87,12 @@ fn slim(schema: &mut Value) {
             {
                 map.remove("default");
             }
-            optional(map);
-            map.values_mut().for_each(slim);
+            if nulls == Nulls::Unsaid {
+                optional(map);
+            }
+            map.values_mut().for_each(|value| slim(value, nulls));
         }
-        Value::Array(items) => items.iter_mut().for_each(slim),
+        Value::Array(items) => items.iter_mut().for_each(|item| slim(item, nulls)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

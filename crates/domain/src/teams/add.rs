@@ -6,7 +6,7 @@ use store::Verdict;
 use types::{PrincipalId, TeamId, team::Team};
 
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -32,6 +32,8 @@ impl Operation for Add {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound, Code::QuotaExceeded, Code::UnknownPrincipal],
+        example: include_str!("add.json"),
         tool: None,
         routes: &[route("PUT", "/api/v1/teams/{id}/members/{principal}")],
     };

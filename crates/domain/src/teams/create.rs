@@ -6,7 +6,7 @@ use store::Verdict;
 use types::{TeamId, team::Team};
 
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -30,6 +30,8 @@ impl Operation for Create {
         effect: Effect::Create,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NameNotAllowed, Code::AlreadyExists],
+        example: include_str!("create.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/teams")],
     };

@@ -6,7 +6,7 @@ use store::Verdict;
 use types::TeamId;
 
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -26,6 +26,7 @@ pub struct Doomed {
 
 /// What was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DeletedTeam")]
 pub struct Deleted {
     /// Which one.
     id: TeamId,
@@ -41,6 +42,8 @@ impl Operation for Delete {
         effect: Effect::Destroy,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound],
+        example: include_str!("delete.json"),
         tool: None,
         routes: &[route("DELETE", "/api/v1/teams/{id}")],
     };

@@ -6,7 +6,7 @@ use store::Verdict;
 use types::{PrincipalId, TeamId, team::Team};
 
 use crate::{
-    Call, Error, Result,
+    Call, Code, Error, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -32,6 +32,8 @@ impl Operation for Remove {
         effect: Effect::Destroy,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound],
+        example: include_str!("remove.json"),
         tool: None,
         routes: &[route("DELETE", "/api/v1/teams/{id}/members/{principal}")],
     };

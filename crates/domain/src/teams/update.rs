@@ -6,7 +6,7 @@ use store::Verdict;
 use types::{TeamId, team::Team};
 
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -34,6 +34,8 @@ impl Operation for Update {
         effect: Effect::Upsert,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NameNotAllowed, Code::NotFound, Code::AlreadyExists],
+        example: include_str!("update.json"),
         tool: None,
         routes: &[route("PATCH", "/api/v1/teams/{id}")],
     };

@@ -7,7 +7,7 @@ use super::{
     job::{Import, Open},
 };
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -23,6 +23,8 @@ impl Operation for Cancel {
         effect: Effect::Withdraw,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::NotFound, Code::BadTransition],
+        example: include_str!("cancel.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/imports/{id}/cancel")],
     };

@@ -109,6 +109,8 @@ impl Operation for Export {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[],
+        example: include_str!("export.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/exports")],
     };

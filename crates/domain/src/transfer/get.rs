@@ -6,7 +6,7 @@ use types::JobId;
 
 use super::job::{Import, Open};
 use crate::{
-    Call, Result,
+    Call, Code, Result,
     access::{Known, Permission},
     operation::{Access, Effect, Json, Operation, Rate, Replay, Spec, route},
 };
@@ -30,6 +30,8 @@ impl Operation for Get {
         effect: Effect::Read,
         rate: Rate::Default,
         replay: Replay::Never,
+        refusals: &[Code::NotFound],
+        example: include_str!("get.json"),
         tool: None,
         routes: &[route("GET", "/api/v1/imports/{id}")],
     };

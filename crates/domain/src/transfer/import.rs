@@ -267,6 +267,8 @@ impl Operation for Import {
         effect: Effect::Create,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::SourceUnrecognised, Code::NotFound, Code::BadTransition, Code::UnknownPrincipal],
+        example: include_str!("import.json"),
         tool: None,
         routes: &[route("POST", "/api/v1/imports")],
     };

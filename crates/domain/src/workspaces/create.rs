@@ -33,6 +33,8 @@ impl Operation for Create {
         effect: Effect::Create,
         rate: Rate::Default,
         replay: Replay::Answer,
+        refusals: &[Code::AlreadyExists],
+        example: include_str!("create.json"),
         tool: None,
         routes: &[],
     };

@@ -1,6 +1,6 @@
 //! `guildhall reference`: what is rendered from the catalogue and from the command line.
 
-use domain::reference;
+use domain::reference::{self, Form};
 
 use crate::{args::Page, failure::Result, manual, output};
 
@@ -12,5 +12,6 @@ pub(super) fn run(page: Page) -> Result<()> {
         Page::McpTools => reference::mcp_tools(),
         Page::Permissions => reference::permissions(),
         Page::Cli => manual::markdown(),
+        Page::Docs => reference::docs(Form::Alone),
     })
 }

@@ -148,12 +148,13 @@ fn any_operation_can_be_called() {
 fn what_needs_no_server_works_without_one() {
     let (_parent, data) = directory();
     assert!(run(&data, &["explain", "not_found"]).stdout.contains("not_found"));
-    assert_eq!(run(&data, &["explain", "no_such_code"]).code, Some(5));
+    let missed = run(&data, &["explain", "notfound"]);
+    assert!(missed.code == Some(5) && missed.lines("hint: ")[0].contains("not_found"), "{missed:?}");
     assert!(json_of(&data, &["explain"]).as_array().unwrap().len() > 20);
     assert_eq!(json_of(&data, &["version"])["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(json_of(&data, &["config", "show"])["server"]["listen"], "127.0.0.1:8640");
     assert_eq!(json_of(&data, &["config", "check"])["ok"], true);
-    for page in ["openapi", "operations", "mcp-tools", "permissions"] {
+    for page in ["openapi", "operations", "mcp-tools", "permissions", "docs"] {
         let printed = run(&data, &["reference", page]);
         assert!(printed.code == Some(0) && printed.stdout.len() > 1_000, "{page}");
     }

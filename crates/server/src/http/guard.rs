@@ -1,6 +1,6 @@
 //! What is refused of a request before anything else is looked at: DNS rebinding, foreign origins, credentials in URLs.
 
-use ::http::{HeaderValue, Method, Request, StatusCode, header, uri::Authority};
+use ::http::{HeaderValue, Request, StatusCode, header, uri::Authority};
 use axum::{body::Body, response::Response};
 use domain::{Code, Error, Result};
 
@@ -23,9 +23,6 @@ impl Guard {
         if matches!(peer, Peer::Network(_)) {
             self.host(request)?;
             self.origin(request)?;
-        }
-        if request.method() == Method::TRACE {
-            return Err(Error::new(Code::MethodNotAllowed, "this method is not served"));
         }
         let names = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
         for (name, _) in names {

@@ -149,6 +149,8 @@ const CASES: &[Case] = &[
         foreign: Some(|w| json!({"id": w.foreign_memory, "summary": "x"})),
     },
     Case { id: "ops.calls", good: |_| json!({"limit": 5}), foreign: None },
+    Case { id: "ops.docs", good: |_| json!({"code": "not_found"}), foreign: None },
+    Case { id: "ops.docs_style", good: |_| json!({}), foreign: None },
     Case { id: "ops.doctor", good: |_| json!({}), foreign: None },
     Case { id: "ops.metrics", good: |_| json!({}), foreign: None },
     Case { id: "ops.openapi", good: |_| json!({}), foreign: None },

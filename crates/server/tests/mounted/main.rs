@@ -10,12 +10,15 @@
 
 mod attacks;
 mod catalogue;
+mod docs;
 mod doctor;
+mod examples;
 mod identity;
 mod mcp;
 mod memory;
 mod metrics;
 mod operating;
+mod problems;
 mod recall;
 mod socket_agent;
 mod streams;

@@ -174,8 +174,8 @@ pub(crate) fn sample(entry: &Entry, ids: &Ids<'_>) -> Map<String, Value> {
         "team.update" => json!({"id": ids.team, "name": "renamed"}),
         "workspace.create" => json!({"slug": "w3"}),
         "agent.list" | "audit.list" | "audit.verify" | "auth.whoami" | "backup.snapshot" | "export.run" | "health"
-        | "key.list" | "memory.list" | "memory.stats" | "ops.calls" | "ops.doctor" | "ops.metrics" | "ops.openapi"
-        | "team.list" | "workspace.list" => json!({}),
+        | "key.list" | "memory.list" | "memory.stats" | "ops.calls" | "ops.docs" | "ops.docs_style" | "ops.doctor"
+        | "ops.metrics" | "ops.openapi" | "team.list" | "workspace.list" => json!({}),
         other => panic!("the attacks need a sample input of the new operation {other}"),
     };
     input.as_object().unwrap().clone()
