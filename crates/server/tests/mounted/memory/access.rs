@@ -292,6 +292,9 @@ async fn grantees_must_exist_here_and_nothing_tells_which_do() {
     }
     let none = call(&app, &alice, "PUT", &path, json!({"grants": []})).await;
     is_refused(&none, 400, "invalid_input");
+    let oneself = call(&app, &alice, "PUT", &path, json!({"grants": [{"grantee": alice.id}]})).await;
+    is_refused(&oneself, 400, "invalid_input");
+    assert_eq!(oneself.json()["errors"][0]["field"], "grants[0].grantee");
     assert_eq!(fetch(&app, &alice, &id).await.json()["access"], "private", "a refused grant shares nothing");
 }
 
