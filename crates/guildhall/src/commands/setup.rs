@@ -217,6 +217,9 @@ fn words(args: &args::Setup, plan: &Plan<'_>, outcome: &Outcome) -> Result<()> {
         return output::words(&format!("{client} has its rules; `guildhall setup {client}` also connects it"));
     }
     output::words(&format!("{client} is set up as the agent `{agent}`; restart it to connect"))?;
+    if let Some(consent) = plan.client.consent(plan.project.as_deref()) {
+        output::words(consent)?;
+    }
     if plan.transport == Transport::Stdio {
         return Ok(());
     }

@@ -185,6 +185,17 @@ impl Client {
         })
     }
 
+    /// What its user has to agree to before it starts or asks the server; none of a client that asks nothing, or asks
+    /// when it comes to that.
+    pub(crate) const fn consent(self, project: Option<&Path>) -> Option<&'static str> {
+        match (self, project) {
+            (Self::ClaudeCode, Some(_)) => Some("Claude Code asks once per project: run `claude` there and agree"),
+            (Self::Codex, Some(_)) => Some("Codex reads it in trusted projects only: run `codex` there and agree"),
+            (Self::Gemini, _) => Some("Gemini CLI connects in trusted folders only: run `gemini` there and agree"),
+            _ => None,
+        }
+    }
+
     /// The least configuration with a server at a URL, to be pasted; none of Claude Desktop.
     pub(crate) fn snippet(self, url: &str) -> Option<String> {
         let entry = self.by_url(url)?;

@@ -311,6 +311,26 @@ fn a_projects_file_can_be_shared() {
 }
 
 #[test]
+fn what_a_client_wants_its_user_to_agree_to_is_said() {
+    let home = Home::new();
+    for (arguments, asks) in [
+        (&["claude-code"][..], None),
+        (&["claude-code", "--project"], Some("run `claude` there")),
+        (&["codex"], None),
+        (&["codex", "--project"], Some("run `codex` there")),
+        (&["gemini"], Some("run `gemini` there")),
+        (&["gemini", "--project"], Some("run `gemini` there")),
+    ] {
+        let project = home.path.join("project");
+        fs::create_dir_all(&project).unwrap();
+        let said = home.setup_in(&project, arguments).stderr;
+        assert!(said.contains("is set up as the agent"), "{arguments:?}: {said}");
+        assert_eq!(said.contains("there and agree"), asks.is_some(), "{arguments:?}: {said}");
+        assert!(asks.is_none_or(|asks| said.contains(asks)), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn what_a_client_cannot_do_is_said() {
     let home = Home::new();
     for arguments in [
