@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{json::Slot, rules::Page, toml};
 use crate::{
-    environment::Environment,
+    environment::{self, Environment},
     failure::{Failure, Result},
 };
 
@@ -169,6 +169,14 @@ impl Client {
         }
     }
 
+    /// The entry of a project's file, which is shared: it names no path of this machine, and the agent instead of its key.
+    pub(crate) fn by_agent(self, agent: &str) -> Server {
+        let entry = self.by_command("guildhall", vec!["mcp".to_owned(), "--agent".to_owned(), agent.to_owned()]);
+        // Codex passes on only the variables that it knows, or that an entry names.
+        let env_vars = matches!(self, Self::Codex).then_some(environment::DATA_VARIABLES);
+        Server { env_vars, ..entry }
+    }
+
     /// The entry of a server at a URL; none of Claude Desktop, which starts its servers.
     pub(crate) fn by_url(self, url: &str) -> Option<Server> {
         let url = Some(url.to_owned());
@@ -224,6 +232,8 @@ pub(crate) struct Server {
     command: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     args: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    env_vars: Option<[&'static str; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     #[serde(rename = "httpUrl", skip_serializing_if = "Option::is_none")]

@@ -294,6 +294,7 @@ fn a_projects_file_can_be_shared() {
         let text = fs::read_to_string(project.join(config)).unwrap();
         assert!(text.contains("\"--agent\"") && text.contains("\"guildhall\""), "{text}");
         assert!(!text.contains(home.path.to_str().unwrap()), "{text}");
+        assert_eq!(text.contains(r#"env_vars = ["GUILDHALL_DATA", "XDG_DATA_HOME"]"#), client == "codex", "{text}");
         let paragraph = fs::read_to_string(project.join(rules)).unwrap();
         assert!(paragraph.contains("project: \"hall\"") && paragraph.contains("search_memories"), "{paragraph}");
         assert_eq!((mode(&project.join(config)), mode(&project.join(rules))), (0o644, 0o644), "{client}");
