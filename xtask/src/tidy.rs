@@ -2,6 +2,7 @@
 
 mod exceptions;
 mod imports;
+mod links;
 mod marks;
 mod pins;
 mod sizes;
@@ -37,6 +38,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<Outcome> {
     marks::check(repo, &files, &mut exceptions, &mut findings)?;
     imports::check(repo, &mut findings)?;
     pins::check(repo, &mut findings)?;
+    links::check(repo, &files, &mut findings)?;
     globs(&production, &mut findings);
     contract::check(repo, &files, with_missing, &mut findings)?;
     exceptions.must_shrink(&mut findings);

@@ -14,6 +14,9 @@ pub(crate) const PREFIX: &str = "GUILDHALL__";
 /// The variable that holds an agent's key.
 pub(crate) const API_KEY: &str = "GUILDHALL_API_KEY";
 
+/// The variables that say where the data is kept.
+pub(crate) const DATA_VARIABLES: [&str; 2] = ["GUILDHALL_DATA", "XDG_DATA_HOME"];
+
 /// A copy of the variables this program looks at.
 #[derive(Default)]
 pub(crate) struct Environment {
@@ -55,9 +58,10 @@ impl Environment {
 
     /// Where the data is kept when no flag says so.
     pub(crate) fn data_directory(&self) -> Option<PathBuf> {
-        let xdg = || self.path("XDG_DATA_HOME").filter(|path| path.is_absolute()).map(|path| path.join("guildhall"));
+        let [own, shared] = DATA_VARIABLES;
+        let xdg = || self.path(shared).filter(|path| path.is_absolute()).map(|path| path.join("guildhall"));
         let home = || self.path("HOME").map(|path| path.join(".local/share/guildhall"));
-        self.path("GUILDHALL_DATA").or_else(xdg).or_else(home)
+        self.path(own).or_else(xdg).or_else(home)
     }
 
     /// Where the data is kept when neither a flag nor a variable of ours says so.

@@ -222,9 +222,10 @@ async fn sweep(app: Arc<App>, stop: CancellationToken) {
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
     let (exit, hint) = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            (exit::BUSY, "name another port with --listen, such as 127.0.0.1:0 for any free one")
-        }
+        io::ErrorKind::AddrInUse => (
+            exit::BUSY,
+            "name another port: server.listen in guildhall.toml, or --listen, such as 127.0.0.1:0 for any free one",
+        ),
         io::ErrorKind::PermissionDenied => (exit::REFUSED, "name a port above 1023 with --listen"),
         _ => (exit::INTERNAL, "name another address with --listen"),
     };

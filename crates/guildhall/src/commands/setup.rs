@@ -100,11 +100,10 @@ impl<'w> Wish<'w> {
         Ok(Config { client, file, transport, entry, ours })
     }
 
-    /// A project's file is shared: it names no path of this machine, and the agent instead of its key.
     fn by_command(&self, agent: &str) -> Result<crate::setup::clients::Server> {
         let client = self.args.client;
         if self.args.project {
-            return Ok(client.by_command("guildhall", vec!["mcp".into(), "--agent".into(), agent.to_owned()]));
+            return Ok(client.by_agent(agent));
         }
         let program = std::env::current_exe()
             .map_err(|error| Failure::internal("cannot find the path of this program", error))?;
@@ -217,6 +216,9 @@ fn words(args: &args::Setup, plan: &Plan<'_>, outcome: &Outcome) -> Result<()> {
         return output::words(&format!("{client} has its rules; `guildhall setup {client}` also connects it"));
     }
     output::words(&format!("{client} is set up as the agent `{agent}`; restart it to connect"))?;
+    if let Some(consent) = plan.client.consent(plan.project.as_deref()) {
+        output::words(consent)?;
+    }
     if plan.transport == Transport::Stdio {
         return Ok(());
     }

@@ -23,6 +23,9 @@ use crate::failure::{Failure, Result, exit};
 
 /// A key has far fewer characters.
 const LONGEST_KEY_FILE: u64 = 4_096;
+/// What to do when a key file holds no key.
+const NEW_KEY: &str =
+    "`guildhall setup CLIENT` writes that of a client anew, `guildhall key create AGENT` makes another key";
 
 /// Where the server is.
 #[derive(Debug, Clone)]
@@ -211,7 +214,9 @@ fn sign(headers: &mut HeaderMap, identity: &Identity) -> Result<String> {
 /// # Errors
 /// [`exit::UNSAFE`] when others can read it; [`exit::USAGE`] when there is no key in it.
 pub(crate) fn key_file(path: &Path) -> Result<Secret<String>> {
-    let unreadable = |error: io::Error| Failure::usage(format!("cannot read the key file {}: {error}", path.display()));
+    let unreadable = |error: io::Error| {
+        Failure::usage(format!("cannot read the key file {}: {error}", path.display())).hint(NEW_KEY)
+    };
     let file = File::open(path).map_err(unreadable)?;
     let found = file.metadata().map_err(unreadable)?;
     let refused = |what: &str| {
@@ -231,8 +236,7 @@ pub(crate) fn key_file(path: &Path) -> Result<Secret<String>> {
     file.take(LONGEST_KEY_FILE).read_to_string(&mut text).map_err(unreadable)?;
     let text = Secret::new(text);
     match text.reveal().trim() {
-        "" => Err(Failure::usage(format!("the key file {} is empty", path.display()))
-            .hint("`guildhall key create AGENT` makes a key")),
+        "" => Err(Failure::usage(format!("the key file {} is empty", path.display())).hint(NEW_KEY)),
         key => Ok(Secret::new(key.to_owned())),
     }
 }

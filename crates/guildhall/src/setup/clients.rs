@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{json::Slot, rules::Page, toml};
 use crate::{
-    environment::Environment,
+    environment::{self, Environment},
     failure::{Failure, Result},
 };
 
@@ -169,6 +169,14 @@ impl Client {
         }
     }
 
+    /// The entry of a project's file, which is shared: it names no path of this machine, and the agent instead of its key.
+    pub(crate) fn by_agent(self, agent: &str) -> Server {
+        let entry = self.by_command("guildhall", vec!["mcp".to_owned(), "--agent".to_owned(), agent.to_owned()]);
+        // Codex passes on only the variables that it knows, or that an entry names.
+        let env_vars = matches!(self, Self::Codex).then_some(environment::DATA_VARIABLES);
+        Server { env_vars, ..entry }
+    }
+
     /// The entry of a server at a URL; none of Claude Desktop, which starts its servers.
     pub(crate) fn by_url(self, url: &str) -> Option<Server> {
         let url = Some(url.to_owned());
@@ -183,6 +191,17 @@ impl Client {
             Self::Windsurf => Server { server_url: url, headers: bearer("${env:GUILDHALL_API_KEY}"), ..blank },
             Self::ClaudeDesktop => return None,
         })
+    }
+
+    /// What its user has to agree to before it starts or asks the server; none of a client that asks nothing, or asks
+    /// when it comes to that.
+    pub(crate) const fn consent(self, project: Option<&Path>) -> Option<&'static str> {
+        match (self, project) {
+            (Self::ClaudeCode, Some(_)) => Some("Claude Code asks once per project: run `claude` there and agree"),
+            (Self::Codex, Some(_)) => Some("Codex reads it in trusted projects only: run `codex` there and agree"),
+            (Self::Gemini, _) => Some("Gemini CLI connects in trusted folders only: run `gemini` there and agree"),
+            _ => None,
+        }
     }
 
     /// The least configuration with a server at a URL, to be pasted; none of Claude Desktop.
@@ -213,6 +232,8 @@ pub(crate) struct Server {
     command: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     args: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    env_vars: Option<[&'static str; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     #[serde(rename = "httpUrl", skip_serializing_if = "Option::is_none")]

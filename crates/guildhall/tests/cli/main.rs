@@ -6,6 +6,7 @@ mod binary;
 mod commands;
 mod doctor;
 mod first_run;
+mod guides;
 mod manual;
 mod mcp;
 mod memory;

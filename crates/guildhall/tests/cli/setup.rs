@@ -294,6 +294,7 @@ fn a_projects_file_can_be_shared() {
         let text = fs::read_to_string(project.join(config)).unwrap();
         assert!(text.contains("\"--agent\"") && text.contains("\"guildhall\""), "{text}");
         assert!(!text.contains(home.path.to_str().unwrap()), "{text}");
+        assert_eq!(text.contains(r#"env_vars = ["GUILDHALL_DATA", "XDG_DATA_HOME"]"#), client == "codex", "{text}");
         let paragraph = fs::read_to_string(project.join(rules)).unwrap();
         assert!(paragraph.contains("project: \"hall\"") && paragraph.contains("search_memories"), "{paragraph}");
         assert_eq!((mode(&project.join(config)), mode(&project.join(rules))), (0o644, 0o644), "{client}");
@@ -308,6 +309,26 @@ fn a_projects_file_can_be_shared() {
     }
     assert_eq!(files(&project), [project.join(".git/config")]);
     assert_eq!(fs::read_dir(&project).unwrap().count(), 2, "made directories go too");
+}
+
+#[test]
+fn what_a_client_wants_its_user_to_agree_to_is_said() {
+    let home = Home::new();
+    for (arguments, asks) in [
+        (&["claude-code"][..], None),
+        (&["claude-code", "--project"], Some("run `claude` there")),
+        (&["codex"], None),
+        (&["codex", "--project"], Some("run `codex` there")),
+        (&["gemini"], Some("run `gemini` there")),
+        (&["gemini", "--project"], Some("run `gemini` there")),
+    ] {
+        let project = home.path.join("project");
+        fs::create_dir_all(&project).unwrap();
+        let said = home.setup_in(&project, arguments).stderr;
+        assert!(said.contains("is set up as the agent"), "{arguments:?}: {said}");
+        assert_eq!(said.contains("there and agree"), asks.is_some(), "{arguments:?}: {said}");
+        assert!(asks.is_none_or(|asks| said.contains(asks)), "{arguments:?}: {said}");
+    }
 }
 
 #[test]

@@ -68,6 +68,9 @@ fn a_key_is_taken_from_the_environment_or_a_private_file_and_used_on_socket_and_
     named.env("GUILDHALL_API_KEY", key);
     assert_eq!(Shim::of(named).done("whoami", json!({}))["credential_id"], *id);
     let file = place.data.parent().unwrap().join("key");
+    let lost = run(&place.data, &["mcp", "--key-file", file.to_str().unwrap()]);
+    assert_eq!(lost.code, Some(2), "{lost:?}");
+    assert!(lost.stderr.contains("hint: `guildhall setup CLIENT`"), "{lost:?}");
     fs::write(&file, format!("{key}\n")).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let path = file.to_str().unwrap();
