@@ -14,6 +14,9 @@ pub(crate) const PREFIX: &str = "GUILDHALL__";
 /// The variable that holds an agent's key.
 pub(crate) const API_KEY: &str = "GUILDHALL_API_KEY";
 
+/// The variable by which a service manager says where it wants to hear from its service.
+pub(crate) const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+
 /// A copy of the variables this program looks at.
 #[derive(Default)]
 pub(crate) struct Environment {
@@ -82,7 +85,7 @@ impl Environment {
 
     /// Where the service manager wants to hear that the server is ready.
     pub(crate) fn notify_socket(&self) -> Option<&OsStr> {
-        self.variables.get(OsStr::new("NOTIFY_SOCKET")).filter(|value| !value.is_empty()).map(OsString::as_os_str)
+        self.variables.get(OsStr::new(NOTIFY_SOCKET)).filter(|value| !value.is_empty()).map(OsString::as_os_str)
     }
 
     /// Whether a terminal may be sent colours (no-color.org).
@@ -105,7 +108,7 @@ const NAMES: [&str; 9] = [
     "XDG_DATA_HOME",
     "HOME",
     "TMPDIR",
-    "NOTIFY_SOCKET",
+    NOTIFY_SOCKET,
     "NO_COLOR",
     "XDG_CONFIG_HOME",
     "CLAUDE_CONFIG_DIR",
