@@ -154,6 +154,18 @@ fn stop_ends_the_server_and_says_when_there_is_none() {
 }
 
 #[test]
+fn a_server_whose_directory_is_removed_ends_and_another_one_is_started() {
+    let place = Place::fresh();
+    let mut shim = place.shim(&[]);
+    shim.done("create_memory", json!({"content": "removed with the directory"}));
+    let (before, process) = (place.pid(), format!("/proc/{}", place.pid().unwrap()));
+    fs::rename(&place.data, place.data.with_extension("moved")).unwrap();
+    eventually("the server has ended", || !fs::exists(&process).unwrap());
+    assert_eq!(shim.done("search_memories", json!({"query": "removed"}))["items"], json!([]));
+    assert_ne!(place.pid(), before);
+}
+
+#[test]
 fn a_server_keeps_nothing_open_that_its_client_did() {
     let place = Place::fresh();
     let (mut reader, writer) = std::io::pipe().unwrap();
