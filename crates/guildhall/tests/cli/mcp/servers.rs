@@ -154,6 +154,22 @@ fn stop_ends_the_server_and_says_when_there_is_none() {
 }
 
 #[test]
+fn stop_sends_no_signal_to_another_process_of_the_same_number() {
+    let place = Place::fresh();
+    fs::DirBuilder::new().mode(0o700).create(&place.data).unwrap();
+    let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+    let mut lock = fs::File::create(place.data.join("guildhall.lock")).unwrap();
+    lock.lock().unwrap();
+    write!(lock, "{}\n127.0.0.1:1\n", other.id()).unwrap();
+    let _listener = UnixListener::bind(place.data.join("guildhall.sock")).unwrap();
+    let refused = run(&place.data, &["stop"]);
+    assert_eq!((refused.code, refused.lines("hint: ").len()), (Some(6), 1), "{refused:?}");
+    assert_eq!(other.try_wait().unwrap(), None, "it goes on");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+#[test]
 fn a_server_whose_directory_is_removed_ends_and_another_one_is_started() {
     let place = Place::fresh();
     let mut shim = place.shim(&[]);
