@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use security::Secret;
@@ -63,9 +63,10 @@ impl Environment {
         self.path("GUILDHALL_DATA").or_else(xdg).or_else(home)
     }
 
-    /// Where the data is kept when neither a flag nor a variable of ours says so.
-    pub(crate) fn usual_data_directory(&self) -> Option<PathBuf> {
-        self.home().map(|home| home.join(".local/share/guildhall"))
+    /// Whether a client finds a data directory without being told, and without variables that it may not have.
+    pub(crate) fn is_usual(&self, directory: &Path) -> bool {
+        let usual = self.home().map(|home| home.join(".local/share/guildhall"));
+        [usual, self.data_directory()].iter().all(|one| one.as_deref() == Some(directory))
     }
 
     /// The home directory.

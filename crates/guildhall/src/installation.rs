@@ -138,6 +138,14 @@ impl Marker {
     }
 }
 
+/// Waits until nobody is initialising the directory. Blocks.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn wait(directory: &Path) -> Result<()> {
+    File::open(directory).and_then(|lock| lock.lock()).map_err(|error| failed("wait for the data directory", &error))
+}
+
 fn busy(directory: &Path) -> Failure {
     Failure::new(exit::BUSY, format!("another process is initialising {}", directory.display()))
         .hint("wait until it has finished")
