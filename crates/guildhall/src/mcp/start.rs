@@ -19,7 +19,7 @@ use crate::{
     directory::{self, State},
     environment, failure,
     failure::{Failure, exit},
-    installation,
+    installation, posture,
 };
 
 /// The first file descriptor behind input, output and errors.
@@ -157,8 +157,9 @@ impl Server {
 fn spawn(program: &Path, directory: &Path) -> Result<Option<Server>, Failure> {
     match directory::state(directory)? {
         State::Foreign => return Err(directory::foreign(directory)),
-        State::Empty => drop(installation::private(directory)?),
-        State::Unfinished | State::Installed => {}
+        State::Empty | State::Unfinished => drop(installation::private(directory)?),
+        // Before the log is written: a directory that is not ours, or a link in it, is left as it is.
+        State::Installed => posture::refuse(posture::of_directory(directory, false))?,
     }
     let Some(log) = log(directory)? else { return Ok(None) };
     let failed = |error: io::Error| Failure::internal("cannot start the server", error);
