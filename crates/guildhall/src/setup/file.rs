@@ -217,4 +217,23 @@ mod tests {
         assert_eq!(fs::read_to_string(file).unwrap(), "{}");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
+
+    #[test]
+    fn what_somebody_else_wrote_meanwhile_is_not_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("mcp.json");
+        for before in [None, Some("{}")] {
+            let _ = fs::remove_file(&file);
+            if let Some(text) = before {
+                fs::write(&file, text).unwrap();
+            }
+            let target = Target::read(&file).unwrap();
+            fs::write(&file, "theirs").unwrap();
+            for done in [target.write("ours", Audience::Owner), target.delete(&[])] {
+                assert_eq!(done.err().map(|failure| failure.exit), Some(exit::BUSY), "{before:?}");
+            }
+            assert_eq!(fs::read_to_string(&file).unwrap(), "theirs");
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left behind");
+        }
+    }
 }
