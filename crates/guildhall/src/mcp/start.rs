@@ -182,10 +182,7 @@ fn spawn(program: &Path, directory: &Path) -> Result<Option<Server>, Failure> {
 /// The log's file, empty and locked; nothing when another server has it.
 fn log(directory: &Path) -> Result<Option<File>, Failure> {
     let path = directory.join(directory::BACKGROUND_LOG);
-    let failed = |error: io::Error| {
-        installation::failed(&format!("write {}", path.display()), &error)
-            .hint("a server needs a directory in which it can write, and room there; name another one with --data")
-    };
+    let failed = |error: io::Error| installation::failed(&format!("write {}", path.display()), &error);
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
