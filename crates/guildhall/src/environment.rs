@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use security::Secret;
@@ -16,6 +16,8 @@ pub(crate) const API_KEY: &str = "GUILDHALL_API_KEY";
 
 /// The variables that say where the data is kept.
 pub(crate) const DATA_VARIABLES: [&str; 2] = ["GUILDHALL_DATA", "XDG_DATA_HOME"];
+/// The variable by which a service manager says where it wants to hear from its service.
+pub(crate) const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
 /// A copy of the variables this program looks at.
 #[derive(Default)]
@@ -64,9 +66,10 @@ impl Environment {
         self.path(own).or_else(xdg).or_else(home)
     }
 
-    /// Where the data is kept when neither a flag nor a variable of ours says so.
-    pub(crate) fn usual_data_directory(&self) -> Option<PathBuf> {
-        self.home().map(|home| home.join(".local/share/guildhall"))
+    /// Whether a client finds a data directory without being told, and without variables that it may not have.
+    pub(crate) fn is_usual(&self, directory: &Path) -> bool {
+        let usual = self.home().map(|home| home.join(".local/share/guildhall"));
+        [usual, self.data_directory()].iter().all(|one| one.as_deref() == Some(directory))
     }
 
     /// The home directory.
@@ -86,7 +89,7 @@ impl Environment {
 
     /// Where the service manager wants to hear that the server is ready.
     pub(crate) fn notify_socket(&self) -> Option<&OsStr> {
-        self.variables.get(OsStr::new("NOTIFY_SOCKET")).filter(|value| !value.is_empty()).map(OsString::as_os_str)
+        self.variables.get(OsStr::new(NOTIFY_SOCKET)).filter(|value| !value.is_empty()).map(OsString::as_os_str)
     }
 
     /// Whether a terminal may be sent colours (no-color.org).
@@ -109,7 +112,7 @@ const NAMES: [&str; 9] = [
     "XDG_DATA_HOME",
     "HOME",
     "TMPDIR",
-    "NOTIFY_SOCKET",
+    NOTIFY_SOCKET,
     "NO_COLOR",
     "XDG_CONFIG_HOME",
     "CLAUDE_CONFIG_DIR",

@@ -71,15 +71,15 @@ pub(crate) fn init(directory: &Path, config: &Config, key: FirstKey) -> Result<F
     Ok(first)
 }
 
-/// A failed step on the file system: refused when it is one that its owner can mend.
+/// A failed step on the file system: refused, with advice, when it is one that its owner can mend.
 pub(crate) fn failed(what: &str, error: &io::Error) -> Failure {
-    let exit = match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::StorageFull | io::ErrorKind::ReadOnlyFilesystem => {
-            exit::REFUSED
-        }
-        _ => exit::INTERNAL,
+    let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied => "let the user who runs guildhall write there, or choose another place",
+        io::ErrorKind::StorageFull => "make room on that disk, then run the command again",
+        io::ErrorKind::ReadOnlyFilesystem => "choose a place on a disk that can be written",
+        _ => return Failure::new(exit::INTERNAL, format!("cannot {what}: {error}")),
     };
-    Failure::new(exit, format!("cannot {what}: {error}"))
+    Failure::new(exit::REFUSED, format!("cannot {what}: {error}")).hint(hint)
 }
 
 /// Creates the directory, or closes an empty one of ours to everybody else.
@@ -136,6 +136,14 @@ impl Marker {
         fs::remove_file(self.directory.join(MARKER)).map_err(|error| failed("end the initialisation", &error))?;
         sync(&self.directory)
     }
+}
+
+/// Waits until nobody is initialising the directory. Blocks.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn wait(directory: &Path) -> Result<()> {
+    File::open(directory).and_then(|lock| lock.lock()).map_err(|error| failed("wait for the data directory", &error))
 }
 
 fn busy(directory: &Path) -> Failure {

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use server::mcp::rpc;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::AbortHandle,
@@ -30,7 +31,7 @@ pub(crate) use door::{Door, Identity, key_file};
 pub(crate) use start::Starter;
 
 use lines::{Line, Output};
-use message::Message;
+use message::{Message, Refused};
 use way::Way;
 
 /// Messages on their way at once; further ones wait unread.
@@ -115,15 +116,18 @@ impl Shim {
         while let Some(line) = input.recv().await {
             let message = match line {
                 Line::Whole(bytes) => Message::read(bytes),
-                Line::TooLong => Err((
-                    server::mcp::rpc::INVALID_REQUEST,
-                    format!("a line is over {} bytes; it was skipped", lines::LONGEST).into(),
-                )),
+                Line::TooLong => Err(Refused {
+                    id: None,
+                    code: rpc::INVALID_REQUEST,
+                    what: format!("a line is over {} bytes; it was skipped", lines::LONGEST).into(),
+                }),
             };
             match message {
                 Ok(message) if message.cancels.is_some() => self.cancel(message.cancels.as_deref()),
                 Ok(message) => self.begin(message).await,
-                Err((code, what)) => self.output.line(server::mcp::rpc::error(None, code, &what, None)).await,
+                Err(Refused { id, code, what }) => {
+                    self.output.line(rpc::error(id.as_deref(), code, &what, None)).await;
+                }
             }
         }
     }

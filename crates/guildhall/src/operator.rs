@@ -12,7 +12,7 @@ use crate::{
     config::{self, Config, Flags},
     directory,
     environment::Environment,
-    failure::Result,
+    failure::{Result, exit},
     installation::{self, FirstKey},
     posture,
 };
@@ -34,24 +34,16 @@ pub(crate) struct Opened {
 
 impl Operator {
     /// Reaches the installation in a directory: its server, or without one the directory, which is initialised when it
-    /// is new, without a key that nobody would get to see.
+    /// is new.
     ///
     /// # Errors
-    /// [`exit::UNSAFE`](crate::failure::exit::UNSAFE) when a server would refuse to start there;
-    /// [`exit::BUSY`](crate::failure::exit::BUSY) when a process without a socket holds it; those of the store.
+    /// Those of [`install`]; [`exit::BUSY`] when a process without a socket holds it; those of the store.
     pub(crate) fn reach(directory: &Path, environment: &Environment) -> Result<Self> {
         let client = Client::new(directory, None)?;
         if client.is_reachable() {
             return Ok(Self::Server(client));
         }
-        let is_new = installation::is_needed(directory)?;
-        let (config, mut findings) = config::load(directory, environment, &Flags::default());
-        findings.extend(posture::of_directory(directory, is_new));
-        posture::refuse(findings)?;
-        if is_new {
-            installation::init(directory, &config, FirstKey::None)?;
-        }
-        Self::open(directory, &config)
+        Self::open(directory, &install(directory, environment)?)
     }
 
     fn open(directory: &Path, config: &Config) -> Result<Self> {
@@ -84,6 +76,26 @@ impl Operator {
             Self::Directory(opened) => opened.hall.close(),
         }
     }
+}
+
+/// Makes an installation in a directory that holds none, without a key that nobody would get to see, or waits until
+/// another process has made it; its configuration.
+///
+/// # Errors
+/// [`exit::UNSAFE`] when a server would refuse to start there; those of the initialisation.
+pub(crate) fn install(directory: &Path, environment: &Environment) -> Result<Config> {
+    let is_new = installation::is_needed(directory)?;
+    let (config, mut findings) = config::load(directory, environment, &Flags::default());
+    findings.extend(posture::of_directory(directory, is_new));
+    posture::refuse(findings)?;
+    if is_new {
+        match installation::init(directory, &config, FirstKey::None) {
+            Err(failure) if failure.exit == exit::BUSY => installation::wait(directory)?,
+            Err(failure) if failure.exit == exit::ALREADY => {}
+            made => drop(made?),
+        }
+    }
+    Ok(config)
 }
 
 /// Whether the directory holds an installation, so that reaching it makes nothing.

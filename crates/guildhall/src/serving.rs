@@ -29,6 +29,8 @@ use crate::{
 };
 
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often it is seen whether the database is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The signals that end a process in order: caught from here on.
 pub(crate) struct Signals {
@@ -97,6 +99,7 @@ impl Port {
 pub(crate) struct Serving {
     address: SocketAddr,
     socket: PathBuf,
+    database: PathBuf,
     stop: CancellationToken,
     tasks: JoinSet<()>,
     notifier: Notifier,
@@ -128,7 +131,8 @@ impl Serving {
         tasks.spawn(server::serve_socket(unix, faces, owner, stop.clone()));
         tasks.spawn(sweep(Arc::clone(&hall.app), stop.clone()));
         tracing::info!(%address, "listening");
-        Ok(Self { address, socket, stop, tasks, notifier: Notifier::default() })
+        let database = data.join(directory::DATABASE);
+        Ok(Self { address, socket, database, stop, tasks, notifier: Notifier::default() })
     }
 
     /// Where it listens.
@@ -145,10 +149,11 @@ impl Serving {
     /// Serves until a signal, then stops.
     ///
     /// # Errors
-    /// When a listener fails, or those of [`stop`](Self::stop).
+    /// When a listener fails or the database is removed, or those of [`stop`](Self::stop).
     pub(crate) async fn until(mut self, mut signals: Signals, app: Arc<App>) -> Result<()> {
         let failed = tokio::select! {
             () = signals.next() => Ok(()),
+            () = removed(&self.database) => Err(lost(&self.database)),
             ended = self.tasks.join_next() => Err(Failure::internal("a listener ended", reason(ended))),
         };
         let stopped = self.stop(signals, app).await;
@@ -182,6 +187,23 @@ impl Serving {
         tracing::info!("stopped");
         ended
     }
+}
+
+/// Waits until the database is gone: what is written to one without a name is kept nowhere.
+async fn removed(database: &Path) {
+    let mut ticks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if fs::symlink_metadata(database).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return;
+        }
+    }
+}
+
+fn lost(database: &Path) -> Failure {
+    Failure::new(exit::INTERNAL, format!("{} was removed while it was served", database.display()))
+        .hint("put the data directory back, or restore a backup, and start the server again")
 }
 
 fn reason(ended: Option<Result<(), tokio::task::JoinError>>) -> String {

@@ -92,7 +92,7 @@ pub(crate) fn apply(plan: &Plan<'_>, mode: Mode) -> Result<Outcome> {
         return Ok(plan.outcome(&edits, known.and_then(|setup| setup.agent_id.clone())));
     }
     if !operator::is_installed(&plan.data)? {
-        Operator::reach(&plan.data, plan.environment)?.close()?;
+        operator::install(&plan.data, plan.environment)?;
     }
     let held = Held::take(&plan.data)?;
     let operator = Operator::reach(&plan.data, plan.environment)?;

@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context<'_>, flags: Mcp) -> Result<()> {
                 Identity::Key,
             );
             let door = Door::socket(directory::socket(&directory)?, &identity)?;
-            (door, if flags.no_start { None } else { Some(Starter::new(directory)) })
+            (door, if flags.no_start { None } else { Some(Starter::new(directory)?) })
         }
     };
     let door = match &flags.toolsets {

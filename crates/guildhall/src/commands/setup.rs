@@ -51,7 +51,8 @@ impl<'w> Wish<'w> {
                 .hint("leave --http out"));
         }
         let project = if self.args.project { Some(project_root()?) } else { None };
-        let agent = self.args.agent.clone().unwrap_or_else(|| client.id().to_owned());
+        // Names are the same in any case, and so is the file of their key.
+        let agent = self.args.agent.as_deref().unwrap_or(client.id()).to_ascii_lowercase();
         let file = self.config_file(project.as_deref())?;
         let config = match file {
             None => None,
@@ -108,18 +109,10 @@ impl<'w> Wish<'w> {
         let program = std::env::current_exe()
             .map_err(|error| Failure::internal("cannot find the path of this program", error))?;
         let mut args = vec!["mcp".to_owned(), "--key-file".into(), text(&key_file(&self.data, agent))?];
-        if !self.is_usual_data() {
+        if !self.context.environment.is_usual(&self.data) {
             args.extend(["--data".to_owned(), text(&self.data)?]);
         }
         Ok(client.by_command(&text(&program)?, args))
-    }
-
-    /// Whether a client finds the directory without being told, and without variables that it may not have.
-    fn is_usual_data(&self) -> bool {
-        let environment = self.context.environment;
-        [environment.usual_data_directory(), environment.data_directory()]
-            .iter()
-            .all(|one| one.as_ref() == Some(&self.data))
     }
 
     /// Where the server is reached, or will be when it is started as configured.
@@ -176,6 +169,14 @@ fn text(path: &Path) -> Result<String> {
     })
 }
 
+/// A line, or its members if it holds an object, each with a line end of its own.
+fn pieces(line: &str) -> impl Iterator<Item = String> {
+    let is_whole = !line.contains('{');
+    line.split_inclusive(move |character| !is_whole && "{[,".contains(character))
+        .chain(line.is_empty().then_some(""))
+        .map(|piece| format!("{piece}\n"))
+}
+
 /// Says what changed: the difference and words on stderr, on stdout the file or one JSON object.
 fn show(form: Form, args: &args::Setup, plan: &Plan<'_>, outcome: &Outcome) -> Result<()> {
     for file in &outcome.files {
@@ -219,21 +220,29 @@ fn words(args: &args::Setup, plan: &Plan<'_>, outcome: &Outcome) -> Result<()> {
     if let Some(consent) = plan.client.consent(plan.project.as_deref()) {
         output::words(consent)?;
     }
+    let quoted = |path: &Path| path.display().to_string().replace('\'', "'\\''");
     if plan.transport == Transport::Stdio {
-        return Ok(());
+        if plan.project.is_none() || plan.environment.is_usual(&plan.data) {
+            return Ok(());
+        }
+        let data = quoted(&plan.data);
+        return output::words(&format!(
+            "a project's file names no directory: put this one into its environment: export GUILDHALL_DATA='{data}'"
+        ));
     }
-    let path = key_file(&plan.data, agent).display().to_string();
+    let path = key_file(&plan.data, agent);
     if plan.client == Client::Vscode {
+        let path = path.display();
         return output::words(&format!("VS Code asks for the key when it starts the server: it is in {path}"));
     }
-    let path = path.replace('\'', "'\\''");
+    let path = quoted(&path);
     output::words(&format!("put the key into its environment: export GUILDHALL_API_KEY=\"$(cat '{path}')\""))
 }
 
 /// The lines that change, without those around them, which may hold secrets of the client's own. So that none of those
-/// counts as changed, line ends do not count.
+/// counts as changed, line ends do not count, and a line that holds an object counts as several.
 fn difference(path: &Path, before: &str, after: &str) -> String {
-    let [before, after] = [before, after].map(|text| text.lines().map(|line| format!("{line}\n")).collect::<String>());
+    let [before, after] = [before, after].map(|text| text.lines().flat_map(pieces).collect::<String>());
     let diff = TextDiff::from_lines(&before, &after);
     format!("{}\n{}", path.display(), diff.unified_diff().context_radius(0))
 }

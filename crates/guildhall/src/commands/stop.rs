@@ -3,7 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::time::{Instant, interval};
+use tokio::{
+    net::UnixStream,
+    time::{Instant, interval},
+};
 
 use super::Context;
 use crate::{
@@ -40,10 +43,7 @@ async fn stop(directory: &Path) -> Result<()> {
             Some(_) => interval_tick().await,
         }
     };
-    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    let process = process.ok_or_else(|| Failure::internal("the lock file names no process", pid))?;
-    kill_process(process, Signal::TERM)
-        .map_err(|error| Failure::new(exit::REFUSED, format!("cannot stop process {pid}: {error}")))?;
+    signal(directory, pid).await?;
     let mut said = Instant::now();
     while holder(directory)?.is_some_and(|holder| holder.pid == Some(pid)) {
         if began.elapsed() > LONGEST {
@@ -57,6 +57,24 @@ async fn stop(directory: &Path) -> Result<()> {
         interval_tick().await;
     }
     output::words(&format!("stopped process {pid}"))
+}
+
+/// Sends the signal to the process that the lock names, if it is the one at the other end of the socket: in another
+/// container the same number is somebody else's.
+async fn signal(directory: &Path, pid: u32) -> Result<()> {
+    let Ok(stream) = UnixStream::connect(directory::socket(directory)?).await else {
+        // It stops already; a second signal would cut off its calls.
+        return Ok(());
+    };
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    if peer.is_some_and(|peer| u32::try_from(peer) != Ok(pid)) {
+        return Err(Failure::new(exit::REFUSED, format!("the server is process {pid} of another container"))
+            .hint("run `guildhall stop` there"));
+    }
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let process = process.ok_or_else(|| Failure::internal("the lock file names no process", pid))?;
+    kill_process(process, Signal::TERM)
+        .map_err(|error| Failure::new(exit::REFUSED, format!("cannot stop process {pid}: {error}")))
 }
 
 async fn interval_tick() {

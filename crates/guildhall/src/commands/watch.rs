@@ -28,28 +28,30 @@ struct Place {
     after: Option<u64>,
     /// Which start of the server `after` belongs to.
     started_at: Option<Value>,
+    /// Whether the server was gone when it was last asked. The next answer is not waited for: it says whether the server
+    /// was started anew.
+    is_lost: bool,
 }
 
 /// Prints calls until the reader goes or the process is ended.
 pub(super) fn run(context: &Context<'_>, watch: &Watch) -> Result<()> {
     let client = context.client(watch.r#in.workspace.as_deref())?;
     let colours = context.environment.wants_colours();
-    let (mut place, mut is_lost) = (Place::default(), false);
+    let mut place = Place::default();
     loop {
         let page = match client.json("ops.calls", &question(watch, &place)) {
             Ok(page) => page,
             // Only a server that was seen before is waited for.
             Err(failure) if is_away(failure.exit) && place.started_at.is_some() && !watch.once => {
-                if !is_lost {
+                if !std::mem::replace(&mut place.is_lost, true) {
                     output::words("the server is gone; waiting until it is back")?;
                 }
-                is_lost = true;
                 client.pause(AGAIN);
                 continue;
             }
             Err(failure) => return Err(failure),
         };
-        is_lost = false;
+        place.is_lost = false;
         if !place.moved(&page)? {
             continue;
         }
@@ -70,11 +72,12 @@ const fn is_away(code: u8) -> bool {
 }
 
 fn question(watch: &Watch, place: &Place) -> Value {
+    let waits = !watch.once && place.started_at.is_some() && !place.is_lost;
     let limit = if place.after.is_none() && !watch.once { BEFORE } else { MOST };
     Input::default()
         .with("limit", limit)
         .maybe("after", place.after)
-        .maybe("wait_seconds", (!watch.once && place.started_at.is_some()).then_some(WAIT_SECS))
+        .maybe("wait_seconds", waits.then_some(WAIT_SECS))
         .maybe("operation", watch.operation.as_deref())
         .maybe("principal", watch.principal.as_deref())
         .maybe("outcome", watch.errors.then_some("error"))
@@ -135,6 +138,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::args;
 
     #[test]
     fn columns_stand_under_each_other() {
@@ -150,6 +154,16 @@ mod tests {
         assert!(good.ends_with("otto              mem_1"), "{good}");
         assert_eq!(good.find("mcp"), bad.find("mcp"));
         assert!(bad.ends_with("otto"), "{bad:?}");
+    }
+
+    #[test]
+    fn a_server_that_is_back_is_asked_without_waiting() {
+        let part = args::In { workspace: None };
+        let watch = Watch { operation: None, principal: None, errors: false, once: false, r#in: part };
+        let mut place = Place { after: Some(7), started_at: Some("a".into()), is_lost: false };
+        assert_eq!(question(&watch, &place)["wait_seconds"], WAIT_SECS);
+        place.is_lost = true;
+        assert_eq!(question(&watch, &place).get("wait_seconds"), None);
     }
 
     #[test]

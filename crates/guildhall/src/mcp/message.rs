@@ -75,6 +75,35 @@ fn canonical(id: &RawValue) -> String {
     serde_json::from_str::<Value>(id.get()).map_or_else(|_| id.get().to_owned(), |id| id.to_string())
 }
 
+#[derive(Debug, Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+}
+
+/// A line that no server would take for a message.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Its id as it stands there, as far as one can be told: a client that is given none waits for an answer.
+    pub(super) id: Option<String>,
+    /// The code of JSON-RPC.
+    pub(super) code: i64,
+    /// What is wrong with it.
+    pub(super) what: Cow<'static, str>,
+}
+
+impl Refused {
+    fn of(bytes: &[u8], (code, what): (i64, Cow<'static, str>)) -> Self {
+        let is_object = bytes.trim_ascii_start().starts_with(b"{");
+        let named = serde_json::from_slice::<Named<'_>>(bytes).ok().filter(|_| is_object);
+        let raw = named.and_then(|named| named.id);
+        let id = raw.filter(|raw| {
+            serde_json::from_str(raw.get()).is_ok_and(|id: Value| id.is_string() || id.is_i64() || id.is_u64())
+        });
+        Self { id: id.map(|raw| raw.get().to_owned()), code, what }
+    }
+}
+
 /// A client's message.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
@@ -97,9 +126,9 @@ impl Message {
     /// Reads a message.
     ///
     /// # Errors
-    /// The JSON-RPC code and text of what no server would take for one.
-    pub(super) fn read(bytes: Bytes) -> Result<Self, (i64, Cow<'static, str>)> {
-        server::mcp::judge(&bytes)?;
+    /// When no server would take it for one.
+    pub(super) fn read(bytes: Bytes) -> Result<Self, Refused> {
+        server::mcp::judge(&bytes).map_err(|why| Refused::of(&bytes, why))?;
         // What is an object but no message goes to the server, which says what is wrong with it.
         let envelope: Envelope<'_> = serde_json::from_slice(&bytes).unwrap_or_default();
         let params: Params<'_> = parts(envelope.params);
@@ -252,11 +281,30 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_told_apart() {
-        let code = |text: &'static str| Message::read(Bytes::from(text)).unwrap_err().0;
+        let code = |text: &'static str| Message::read(Bytes::from(text)).unwrap_err().code;
         assert_eq!((code("[{}]"), code("7"), code("{"), code("{\"a\":1,\"a\":2}")), (-32600, -32600, -32700, -32600));
         assert!(read(r#"{"method":"notifications/initialized"}"#).is_notification());
         assert!(!read("{}").is_notification());
         assert_eq!(read(r#"{"id":null,"method":"ping"}"#).id.as_deref(), Some("null"));
+    }
+
+    #[test]
+    fn a_refused_line_names_the_id_that_it_has() {
+        let deep = format!(r#"{{"id":7,"params":{}{}}}"#, "[".repeat(70), "]".repeat(70));
+        for (text, id) in [
+            (r#"{"params":{"content":"cut \ud83d"},"id":"a\u0062"}"#, Some(r#""a\u0062""#)),
+            (r#"{"id":7,"params":{"a":1,"a":2}}"#, Some("7")),
+            (deep.as_str(), Some("7")),
+            (r#"{"id":7,"id":8}"#, None),
+            (r#"{"id":"\ud83d"}"#, None),
+            (r#"{"id":1e400}"#, None),
+            (r#"{"id":[1,{"a":1,"a":2}]}"#, None),
+            (r#"{"id":7"#, None),
+            ("[7]", None),
+        ] {
+            let refused = Message::read(Bytes::from(text.to_owned())).unwrap_err();
+            assert_eq!(refused.id.as_deref(), id, "{text}");
+        }
     }
 
     #[test]

@@ -6,19 +6,24 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{
+    sync::oneshot::{self, error::TryRecvError},
+    time::Instant,
+};
 
 use crate::{
     directory::{self, State},
     environment, failure,
     failure::{Failure, exit},
-    installation,
+    installation, posture,
 };
 
+/// The first file descriptor behind input, output and errors.
+const FIRST_FREE: i32 = 3;
 /// How often a server that is starting is tried.
 const SOON: Duration = Duration::from_millis(4);
 /// How long another process that holds the directory is given before a start is tried again.
@@ -36,9 +41,9 @@ enum Last {
     /// Nothing that matters now.
     Nothing,
     /// The process was started and has not been reached yet.
-    Started(Child),
+    Started(Server),
     /// It was reached.
-    Up(Child),
+    Up(Server),
     /// It could not.
     Failed { failure: Failure, until: Instant },
 }
@@ -56,21 +61,28 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(crate) struct Starter {
     directory: PathBuf,
+    program: PathBuf,
     last: Last,
     pause: Duration,
 }
 
 impl Starter {
-    /// For this data directory.
-    pub(crate) const fn new(directory: PathBuf) -> Self {
-        Self { directory, last: Last::Nothing, pause: FIRST_PAUSE }
+    /// For this data directory. The program is looked up now: after an upgrade its path names the new one, while the
+    /// file that this process runs has no name any more.
+    ///
+    /// # Errors
+    /// When the program cannot be found.
+    pub(crate) fn new(directory: PathBuf) -> Result<Self, Failure> {
+        let program = std::env::current_exe()
+            .map_err(|error| Failure::internal("cannot find the path of this program", error))?;
+        Ok(Self { directory, program, last: Last::Nothing, pause: FIRST_PAUSE })
     }
 
     /// A server was reached.
     pub(super) fn reached(&mut self) {
         self.pause = FIRST_PAUSE;
         self.last = match std::mem::replace(&mut self.last, Last::Nothing) {
-            Last::Started(child) | Last::Up(child) => Last::Up(child),
+            Last::Started(server) | Last::Up(server) => Last::Up(server),
             Last::Nothing | Last::Failed { .. } => Last::Nothing,
         };
     }
@@ -79,29 +91,29 @@ impl Starter {
     /// failed.
     pub(super) fn look(&mut self) -> Next {
         match &mut self.last {
-            Last::Started(child) => match child.try_wait() {
-                Ok(None) => return Next::Wait(SOON),
-                Ok(Some(status)) if status.success() => {}
-                Ok(Some(_)) if directory::is_held(&self.directory) => {
+            Last::Started(server) => match server.ended() {
+                None => return Next::Wait(SOON),
+                Some(Ok(status)) if status.success() => {}
+                Some(Ok(_)) if directory::is_held(&self.directory) => {
                     // It lost against another server, or against a command that holds the directory for a while.
                     self.last = Last::Nothing;
                     return Next::Wait(HELD);
                 }
-                Ok(Some(status)) => return self.failed(said(&self.directory, status.code())),
-                Err(error) => return self.failed(Failure::internal("cannot look at the server", error)),
+                Some(Ok(status)) => return self.failed(said(&self.directory, status.code())),
+                Some(Err(error)) => return self.failed(Failure::internal("cannot look at the server", error)),
             },
             Last::Failed { failure, until } if Instant::now() < *until => return Next::Failed(failure.clone()),
-            Last::Up(child) => {
+            Last::Up(server) => {
                 // It stops, and nothing else can begin before it has.
-                if matches!(child.try_wait(), Ok(None)) {
+                if server.ended().is_none() {
                     return Next::Wait(SOON);
                 }
             }
             Last::Nothing | Last::Failed { .. } => {}
         }
         self.last = Last::Nothing;
-        match spawn(&self.directory) {
-            Ok(Some(child)) => self.last = Last::Started(child),
+        match spawn(&self.program, &self.directory) {
+            Ok(Some(server)) => self.last = Last::Started(server),
             Ok(None) => {}
             Err(failure) => return self.failed(failure),
         }
@@ -119,41 +131,65 @@ impl Starter {
     }
 }
 
+/// The server's process. It is waited for from its start, so that it leaves no zombie when it ends.
+#[derive(Debug)]
+struct Server(oneshot::Receiver<io::Result<ExitStatus>>);
+
+impl Server {
+    fn start(command: Command) -> io::Result<Self> {
+        let mut child = tokio::process::Command::from(command).spawn()?;
+        let (ended, server) = oneshot::channel();
+        tokio::spawn(async move { ended.send(child.wait().await) });
+        Ok(Self(server))
+    }
+
+    /// How it ended, told once; nothing while it runs.
+    fn ended(&mut self) -> Option<io::Result<ExitStatus>> {
+        match self.0.try_recv() {
+            Ok(ended) => Some(ended),
+            Err(TryRecvError::Empty) => None,
+            Err(error @ TryRecvError::Closed) => Some(Err(io::Error::other(error))),
+        }
+    }
+}
+
 /// Starts the server, or nothing when another shim is at it.
-fn spawn(directory: &Path) -> Result<Option<Child>, Failure> {
+fn spawn(program: &Path, directory: &Path) -> Result<Option<Server>, Failure> {
     match directory::state(directory)? {
         State::Foreign => return Err(directory::foreign(directory)),
-        State::Empty => drop(installation::private(directory)?),
-        State::Unfinished | State::Installed => {}
+        State::Empty | State::Unfinished => drop(installation::private(directory)?),
+        // Before the log is written: a directory that is not ours, or a link in it, is left as it is.
+        State::Installed => posture::refuse(posture::of_directory(directory, false))?,
     }
-    let Some(log) = log(directory).map_err(|error| Failure::internal("cannot write the server's log", error))? else {
-        return Ok(None);
-    };
+    let Some(log) = log(directory)? else { return Ok(None) };
     let failed = |error: io::Error| Failure::internal("cannot start the server", error);
-    let program = std::env::current_exe().map_err(failed)?;
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["up", "--background", "--data"])
         .arg(directory)
-        // The shim's key is not the server's.
+        // The shim's key is not the server's, and whoever waits for the shim does not wait for the server.
         .env_remove(environment::API_KEY)
+        .env_remove(environment::NOTIFY_SOCKET)
         .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(failed)?)
-        .stderr(log)
-        .spawn();
-    child.map(Some).map_err(failed)
+        .stderr(log);
+    // Files that the client left open in the shim, such as a lock or a pipe, must not stay open in the server.
+    close_fds::set_fds_cloexec_threadsafe(FIRST_FREE, &[]);
+    Server::start(command).map(Some).map_err(failed)
 }
 
 /// The log's file, empty and locked; nothing when another server has it.
-fn log(directory: &Path) -> io::Result<Option<File>> {
+fn log(directory: &Path) -> Result<Option<File>, Failure> {
     let path = directory.join(directory::BACKGROUND_LOG);
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let failed = |error: io::Error| installation::failed(&format!("write {}", path.display()), &error);
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) => return Err(error),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
-    file.set_len(0)?;
+    file.set_len(0).map_err(failed)?;
     Ok(Some(file))
 }
 

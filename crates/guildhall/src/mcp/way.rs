@@ -30,6 +30,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest one.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// What to do without a server.
+const START_IT: &str = "start it with `guildhall up`";
+
 /// Pauses that double.
 #[derive(Debug)]
 pub(super) struct Backoff(Duration);
@@ -171,9 +174,7 @@ impl Way {
 
     fn unreachable(&self, error: &io::Error) -> Error {
         let place = self.door.leads_to();
-        Error::new(Code::Unavailable, format!("no server answers on {place}: {error}"))
-            .retry_after(1)
-            .hint("start it with `guildhall up`")
+        Error::new(Code::Unavailable, format!("no server answers on {place}: {error}")).retry_after(1).hint(START_IT)
     }
 }
 
@@ -195,7 +196,7 @@ async fn over(
 
 /// What a caller is told of a server that could not be started.
 fn not_started(failure: &Failure) -> Error {
-    let hint = failure.hints.first().cloned().unwrap_or_else(|| "start it with `guildhall up`".to_owned());
+    let hint = failure.hints.first().cloned().unwrap_or_else(|| START_IT.to_owned());
     let reason = failure.reasons.first().cloned().unwrap_or_default();
     Error::new(Code::Unavailable, format!("the server could not be started: {reason}")).retry_after(5).hint(hint)
 }

@@ -141,8 +141,9 @@ impl Wanted {
         let wanted = json::value(&rest)?;
         let is_right = |cut: &String| {
             let is_empty = cut.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n']).is_empty();
-            let is_same = json::value(cut)
-                .is_ok_and(|value| value == wanted || (is_empty && wanted == Value::Object(serde_json::Map::new())));
+            // A document of comments alone says as little as an empty object.
+            let says_nothing = |value: &Value| value.is_null() && wanted == Value::Object(serde_json::Map::new());
+            let is_same = json::value(cut).is_ok_and(|value| value == wanted || says_nothing(&value));
             is_same && (is_empty || json::is_strict(cut) || !json::is_strict(text))
         };
         Ok(cut.filter(is_right).unwrap_or(rest))

@@ -118,6 +118,8 @@ impl Target {
             self.path.file_name().unwrap_or_default().to_string_lossy(),
             std::process::id()
         ));
+        // A run of the same number was killed, in a container of its own perhaps.
+        let _ = fs::remove_file(&new);
         let dressed = |file: &File| match &self.before {
             Some((_, found)) => dress(file, found),
             None => file.set_permissions(Permissions::from_mode(audience.file_mode())),
@@ -199,4 +201,39 @@ fn dress(file: &File, like: &Metadata) -> io::Result<()> {
         rustix::fs::fchown(file, Some(uid), Some(gid))?;
     }
     file.set_permissions(Permissions::from_mode(like.mode() & 0o7777))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_is_no_hindrance() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("mcp.json");
+        let left = directory.path().join(format!(".mcp.json.guildhall-{}.new", std::process::id()));
+        fs::write(left, "half of").unwrap();
+        Target::read(&file).unwrap().write("{}", Audience::Owner).unwrap();
+        assert_eq!(fs::read_to_string(file).unwrap(), "{}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_meanwhile_is_not_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("mcp.json");
+        for before in [None, Some("{}")] {
+            let _ = fs::remove_file(&file);
+            if let Some(text) = before {
+                fs::write(&file, text).unwrap();
+            }
+            let target = Target::read(&file).unwrap();
+            fs::write(&file, "theirs").unwrap();
+            for done in [target.write("ours", Audience::Owner), target.delete(&[])] {
+                assert_eq!(done.err().map(|failure| failure.exit), Some(exit::BUSY), "{before:?}");
+            }
+            assert_eq!(fs::read_to_string(&file).unwrap(), "theirs");
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left behind");
+        }
+    }
 }

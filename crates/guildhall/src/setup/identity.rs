@@ -1,12 +1,15 @@
 //! The agent that a client acts as, and its key.
 
-use std::path::Path;
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use security::api_key;
 use serde_json::{Value, json};
 use types::{Clock, Timestamp};
 
-use super::file::{Audience, Target};
+use super::{
+    file::{Audience, Target},
+    record,
+};
 use crate::{
     failure::{Failure, Result, exit},
     operator::Operator,
@@ -68,6 +71,10 @@ pub(crate) fn revoke(operator: &Operator, agent: &str) -> Result<usize> {
 /// the file, so that a kill in between leaves the client with a key that works.
 fn keep_key(operator: &Operator, agent: &str, file: &Path, clock: &dyn Clock) -> Result<bool> {
     let keys = keys(operator, agent)?;
+    // Whoever could read the key may have it.
+    if fs::metadata(file).is_ok_and(|found| found.mode() & 0o077 != 0) {
+        record::remove_key_file(file)?;
+    }
     let target = Target::read(file)?;
     let held = target.text().map(str::trim).filter(|key| api_key::lookup(key).is_some());
     let limit = clock.now().plus_secs(ENDS_SOON_SECS);

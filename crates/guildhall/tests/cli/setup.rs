@@ -169,9 +169,14 @@ fn what_changes_is_shown_without_the_secrets_around_it() {
     let home = Home::new();
     home.write(".codex/config.toml", "[mcp_servers.a]\ncommand = \"a\"\nenv = { TOKEN = \"quiet-please\" }");
     home.write(".claude.json", "{\n  \"primaryApiKey\": \"quiet-please\"\n}\n");
-    for client in ["codex", "claude-code"] {
-        let ended = home.done(&[client]);
-        assert!(ended.stderr.contains("guildhall") && !ended.stderr.contains("quiet-please"), "{ended:?}");
+    home.write(".cursor/mcp.json", r#"{"a":"quiet-please","mcpServers":{"a":{"env":{"TOKEN":"quiet-please"}}}}"#);
+    home.write(".gemini/settings.json", r#"{ "mcpServers": {}, "a": ["quiet-please"] }"#);
+    for client in ["codex", "claude-code", "cursor", "gemini"] {
+        for arguments in [&[client][..], &[client, "--remove"]] {
+            let ended = home.done(arguments);
+            assert!(ended.stderr.contains("--key-file"), "{ended:?}");
+            assert!(!ended.stderr.contains("quiet-please"), "{ended:?}");
+        }
     }
 }
 
@@ -260,6 +265,16 @@ fn what_somebody_edits_in_between_stays() {
 }
 
 #[test]
+fn a_file_of_comments_alone_is_put_back_to_the_byte() {
+    let home = Home::new();
+    let file = home.write(".cursor/mcp.json", "// nothing yet\n");
+    home.done(&["cursor"]);
+    home.done(&["cursor", "--remove"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "// nothing yet\n");
+    assert_eq!(files(&home.path), [file]);
+}
+
+#[test]
 fn a_link_stays_a_link_and_its_file_is_replaced() {
     let home = Home::new();
     let target = home.write("dotfiles/mcp.json", "{}\n");
@@ -300,6 +315,11 @@ fn a_projects_file_can_be_shared() {
         assert_eq!((mode(&project.join(config)), mode(&project.join(rules))), (0o644, 0o644), "{client}");
         assert_eq!(home.setup_in(&project, &[client, "--project", "--rules"]).code, Some(3), "{client}");
     }
+    let elsewhere = home.path.join("elsewhere");
+    let mut setup = command(&elsewhere, &["setup", "cursor", "--project", "--agent", "other"]);
+    setup.env("HOME", &home.path).current_dir(&home.path).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let told = end_of(setup.spawn().unwrap());
+    assert!(told.stderr.contains(&format!("export GUILDHALL_DATA='{}'", elsewhere.display())), "{told:?}");
     let windsurf = home.setup_in(&project, &["windsurf", "--project"]);
     assert_eq!((windsurf.code, windsurf.lines("hint: ").len()), (Some(2), 1), "{windsurf:?}");
     assert_eq!(home.setup_in(&project, &["windsurf", "--project", "--rules"]).code, Some(0));
@@ -385,6 +405,12 @@ fn a_key_is_made_anew_when_it_ended_and_ends_with_the_setup() {
     home.done(&["cursor"]);
     let third = home.key("cursor");
     assert_eq!((whoami(&second).0, whoami(&third).0), (401, 200));
+    // Whoever could read the file may have the key.
+    let file = home.data.join("clients/cursor.key");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    home.done(&["cursor"]);
+    assert_eq!((whoami(&third).0, whoami(&home.key("cursor")).0, mode(&file)), (401, 200, 0o600));
+    let third = home.key("cursor");
     home.done(&["cursor", "--agent", "mine"]);
     assert_eq!((whoami(&third).0, &whoami(&home.key("mine")).1["name"]), (401, &json!("mine")));
     let mine = home.key("mine");
@@ -395,6 +421,38 @@ fn a_key_is_made_anew_when_it_ended_and_ends_with_the_setup() {
     assert!(agents.contains("\"mine\"") && agents.contains("\"cursor\""), "{agents}");
     json_of(&home.data, &["agent", "disable", "cursor"]);
     assert_eq!(home.setup(&["cursor"]).code, Some(6));
+}
+
+#[test]
+fn clients_that_share_an_agent_share_its_key_in_whatever_case_it_is_named() {
+    let home = Home::new();
+    home.done(&["cursor", "--agent", "mine"]);
+    let key = home.key("mine");
+    home.done(&["gemini", "--agent", "Mine"]);
+    assert_eq!(home.key("mine"), key);
+    home.done(&["cursor", "--remove"]);
+    assert_eq!(home.key("mine"), key);
+    home.done(&["gemini", "--remove"]);
+    assert!(!home.data.join("clients").exists());
+}
+
+#[test]
+fn clients_that_are_set_up_at_once_on_a_fresh_machine_wait_for_each_other() {
+    let home = Home::new();
+    let setups: Vec<_> = CLIENTS
+        .iter()
+        .map(|(client, _, _)| {
+            let mut setup = command(&home.data, &["setup", client]);
+            setup.env("HOME", &home.path).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for setup in setups {
+        let ended = end_of(setup);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+    for (client, _, _) in CLIENTS {
+        assert_eq!(home.setup(&[client]).code, Some(3), "{client}");
+    }
 }
 
 #[test]

@@ -47,6 +47,9 @@ fn every_line_of_stdout_is_a_message_whatever_comes_in() {
     shim.send(&modern(10, "no/such", json!({})));
     let unknown = shim.next();
     assert_eq!((&unknown["id"], &unknown["error"]["code"]), (&json!(10), &json!(-32601)));
+    shim.raw(b"{\"jsonrpc\":\"2.0\",\"id\":12,\"method\":\"ping\",\"params\":{\"text\":\"cut \\ud83d\"}}\n");
+    let refused = shim.next();
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(12), &json!(-32600)));
     // JSON over several lines is several bad lines; spaces within one are none.
     shim.raw(b"  {\"jsonrpc\":\"2.0\", \"id\":11,\t\"method\":\"ping\"} \r\n");
     assert_eq!(shim.next()["id"], 11);

@@ -42,6 +42,18 @@ fn a_foreign_directory_is_left_alone() {
 }
 
 #[test]
+fn an_unsafe_directory_is_left_alone() {
+    let place = Place::fresh();
+    assert_eq!(run(&place.data, &["init"]).code, Some(0));
+    let (mine, log) = (place.data.with_file_name("mine"), place.data.join("guildhall.log"));
+    fs::write(&mine, "thesis").unwrap();
+    std::os::unix::fs::symlink(&mine, &log).unwrap();
+    let refused = place.shim(&[]).call("whoami", json!({}));
+    assert!(refused["structuredContent"]["message"].as_str().unwrap().contains("is not a plain file"), "{refused}");
+    assert_eq!(fs::read_to_string(&mine).unwrap(), "thesis");
+}
+
+#[test]
 fn without_starting_it_waits_for_a_server_and_then_says_so() {
     let place = Place::fresh();
     let mut shim = place.shim(&["--no-start"]);

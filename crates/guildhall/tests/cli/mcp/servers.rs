@@ -1,9 +1,16 @@
 //! Servers that shims start, lose and find again, and that `guildhall stop` ends.
 
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::{fs::DirBuilderExt as _, net::UnixListener},
+    process::Command,
+};
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::kit::{Place, call, eventually, modern};
+use super::kit::{Place, Shim, call, eventually, legacy, modern};
 use crate::binary::{Running, json_of, run};
 
 fn starts(place: &Place) -> usize {
@@ -101,7 +108,8 @@ fn a_call_without_an_idempotency_key_is_never_sent_twice() {
         let text: Value = serde_json::from_str(answer["content"][0]["text"].as_str().unwrap()).unwrap();
         assert_eq!((&text, &answer["resultType"]), (content, &json!("complete")));
     }
-    place.shim(&[]).done("whoami", json!({}));
+    // A killed server takes connections until the kernel has taken it apart.
+    eventually("a server answers", || place.shim(&[]).call("whoami", json!({}))["isError"] == false);
     let created = created(&place);
     assert!((done.len()..=40).contains(&created), "{created} of {} acknowledged", done.len());
 }
@@ -144,4 +152,104 @@ fn stop_ends_the_server_and_says_when_there_is_none() {
     let stopped = run(&place.data, &["stop"]);
     assert_eq!(stopped.code, Some(0), "{stopped:?}");
     assert_eq!(running.end(Signal::CONT).code, Some(0));
+}
+
+#[test]
+fn stop_sends_no_signal_to_another_process_of_the_same_number() {
+    let place = Place::fresh();
+    fs::DirBuilder::new().mode(0o700).create(&place.data).unwrap();
+    let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+    let mut lock = fs::File::create(place.data.join("guildhall.lock")).unwrap();
+    lock.lock().unwrap();
+    write!(lock, "{}\n127.0.0.1:1\n", other.id()).unwrap();
+    let _listener = UnixListener::bind(place.data.join("guildhall.sock")).unwrap();
+    let refused = run(&place.data, &["stop"]);
+    assert_eq!((refused.code, refused.lines("hint: ").len()), (Some(6), 1), "{refused:?}");
+    assert_eq!(other.try_wait().unwrap(), None, "it goes on");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+#[test]
+fn a_server_whose_directory_is_removed_ends_and_another_one_is_started() {
+    let place = Place::fresh();
+    let mut shim = place.shim(&[]);
+    shim.done("create_memory", json!({"content": "removed with the directory"}));
+    let (before, process) = (place.pid(), format!("/proc/{}", place.pid().unwrap()));
+    fs::rename(&place.data, place.data.with_extension("moved")).unwrap();
+    eventually("the server has ended", || !fs::exists(&process).unwrap());
+    assert_eq!(shim.done("search_memories", json!({"query": "removed"}))["items"], json!([]));
+    assert_ne!(place.pid(), before);
+}
+
+#[test]
+fn a_server_keeps_nothing_open_that_its_client_did() {
+    let place = Place::fresh();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::empty()).unwrap();
+    let mut shim = place.shim(&[]);
+    drop(writer);
+    shim.done("whoami", json!({}));
+    shim.end();
+    assert_eq!(reader.read(&mut [0]).unwrap(), 0, "nobody holds the other end any more");
+    assert_eq!(run(&place.data, &["stop"]).code, Some(0));
+}
+
+#[test]
+fn a_server_that_ended_is_no_zombie_of_a_shim_that_rests() {
+    let place = Place::fresh();
+    place.shim(&[]).end();
+    let mut shim = place.shim(&[]);
+    shim.done("whoami", json!({}));
+    let process = format!("/proc/{}", place.pid().unwrap());
+    if cfg!(target_os = "linux") {
+        assert!(fs::exists(&process).unwrap());
+    }
+    place.signal(Signal::KILL);
+    eventually("it is gone altogether", || !fs::exists(&process).unwrap());
+}
+
+#[test]
+fn the_next_call_after_an_upgrade_starts_the_new_program() {
+    let place = Place::fresh();
+    let (usual, program) = (place.command(&[]), place.data.with_file_name("program"));
+    let install = || {
+        let new = program.with_extension("new");
+        fs::copy(usual.get_program(), &new).unwrap();
+        fs::rename(new, &program).unwrap();
+    };
+    install();
+    let mut command = Command::new(&program);
+    command.env_clear().args(usual.get_args());
+    command.envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut shim = Shim::of(command);
+    shim.done("whoami", json!({}));
+    install();
+    assert_eq!(run(&place.data, &["stop"]).code, Some(0));
+    shim.done("whoami", json!({}));
+    let (_, ended) = shim.end();
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn a_server_of_another_version_is_told_once() {
+    let place = Place::fresh();
+    fs::DirBuilder::new().mode(0o700).create(&place.data).unwrap();
+    let listener = UnixListener::bind(place.data.join("guildhall.sock")).unwrap();
+    std::thread::spawn(move || {
+        let body = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = stream.read(&mut [0; 4096]);
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Guildhall-Version: 9.9.9\r\n";
+            let _ = write!(stream, "{head}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    let mut shim = place.shim(&["--no-start"]);
+    for _ in 0..3 {
+        shim.send(&legacy(1, "ping", json!({})));
+        assert_eq!(shim.next()["result"], json!({}));
+    }
+    let (_, ended) = shim.end();
+    assert_eq!(ended.lines("guildhall mcp: the server is version 9.9.9, this program ").len(), 1, "{ended:?}");
+    assert!(ended.stderr.contains("guildhall stop"), "{ended:?}");
 }
