@@ -18,6 +18,8 @@ mod framing;
 pub(crate) mod guard;
 pub(crate) mod limits;
 pub(crate) mod listen;
+#[cfg(test)]
+mod pipelines;
 pub(crate) mod problem;
 pub(crate) mod record;
 mod wire;
