@@ -12,6 +12,7 @@ use domain::{Code, Error};
 use futures::FutureExt as _;
 use tower::ServiceExt as _;
 
+pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod caller;
 mod framing;
