@@ -121,12 +121,9 @@ impl Recall {
         let _unless_finished = Abandon(&workspace);
         let mut contents = store.read(move |tx| load_rows(tx, id)).await?;
         loop {
-            let changed = match workspace.settle(contents) {
+            let changed = match workspace.settle(&mut contents) {
                 Settled::Ready(loaded) => return Ok(loaded),
-                Settled::Behind(behind, changed) => {
-                    contents = behind;
-                    changed
-                }
+                Settled::Behind(changed) => changed,
             };
             contents = store
                 .read(move |tx| {
@@ -238,7 +235,7 @@ fn load_rows(tx: &Tx<'_>, id: WorkspaceId) -> Result<Contents> {
 enum Settled {
     Ready(Loaded),
     /// These rows changed meanwhile, and are to be read again.
-    Behind(Contents, Vec<MemoryId>),
+    Behind(Vec<MemoryId>),
 }
 
 impl Workspace {
@@ -257,14 +254,14 @@ impl Workspace {
     ///
     /// One that was forgotten while it was read answers its one question and is not kept: from then on nobody noted what
     /// changed.
-    fn settle(&self, contents: Contents) -> Settled {
+    fn settle(&self, contents: &mut Contents) -> Settled {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let State::Loading(changed) = &mut *state
             && !changed.is_empty()
         {
-            return Settled::Behind(contents, std::mem::take(changed));
+            return Settled::Behind(std::mem::take(changed));
         }
-        let loaded = Loaded(Arc::new(RwLock::new(contents)));
+        let loaded = Loaded(Arc::new(RwLock::new(std::mem::take(contents))));
         if matches!(&*state, State::Loading(_)) {
             *state = State::Ready(loaded.clone());
         }
@@ -296,11 +293,11 @@ mod tests {
     fn an_index_forgotten_while_it_is_read_is_not_kept() {
         let workspace = Workspace::default();
         workspace.set(State::Loading(Vec::new()));
-        assert!(matches!(workspace.settle(Contents::default()), Settled::Ready(_)));
+        assert!(matches!(workspace.settle(&mut Contents::default()), Settled::Ready(_)));
         assert!(workspace.ready().is_some());
         workspace.set(State::Loading(Vec::new()));
         workspace.set(State::Unloaded);
-        assert!(matches!(workspace.settle(Contents::default()), Settled::Ready(_)));
+        assert!(matches!(workspace.settle(&mut Contents::default()), Settled::Ready(_)));
         assert!(workspace.ready().is_none(), "what is committed now would be missing from it");
     }
 }
