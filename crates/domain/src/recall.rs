@@ -1,11 +1,12 @@
 //! Search: one index per workspace, loaded when first asked for and kept in step with every commit.
 //!
 //! The index narrows and ranks; the rows themselves come from the database under its own predicate, so an index that is
-//! a moment behind may miss a row and can never show one.
+//! a moment behind may miss a row and can never show one. A question keeps the index it found when it began, so one that
+//! is forgotten meanwhile still answers it.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use search::{Boost, Index, Options, Query, Ranking, Standing, TypoPair};
@@ -40,16 +41,20 @@ enum State {
     Unloaded,
     /// What was committed while the rows are being read.
     Loading(Vec<MemoryId>),
-    Ready(Box<Loaded>),
+    Ready(Loaded),
 }
 
+/// A workspace's index in memory.
+#[derive(Clone)]
+pub(crate) struct Loaded(Arc<RwLock<Contents>>);
+
 #[derive(Default)]
-struct Loaded {
+struct Contents {
     words: Words,
     index: Index<Columns>,
 }
 
-impl Loaded {
+impl Contents {
     fn put(&mut self, row: &store::memories::searchable::Searchable, terms: &[u8]) -> Result<()> {
         let terms = search::Terms::from_blob(terms).map_err(|error| Error::internal().cause(error))?;
         let columns = self.words.columns(row);
@@ -101,26 +106,29 @@ impl Recall {
         Arc::clone(self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default())
     }
 
-    /// Loads a workspace's index if it is not in memory.
-    pub(crate) async fn load(&self, store: &Store, id: WorkspaceId) -> Result<()> {
+    /// A workspace's index, loaded if it is not in memory.
+    pub(crate) async fn load(&self, store: &Store, id: WorkspaceId) -> Result<Loaded> {
         let workspace = self.workspace(id);
-        if workspace.is_ready() {
-            return Ok(());
+        if let Some(loaded) = workspace.ready() {
+            return Ok(loaded);
         }
         let _one_at_a_time = workspace.loading.lock().await;
-        if workspace.is_ready() {
-            return Ok(());
+        if let Some(loaded) = workspace.ready() {
+            return Ok(loaded);
         }
         // From here on commits are noted, and only then is the snapshot taken.
         workspace.set(State::Loading(Vec::new()));
         let _unless_finished = Abandon(&workspace);
-        let mut loaded = store.read(move |tx| load_rows(tx, id)).await?;
+        let mut contents = store.read(move |tx| load_rows(tx, id)).await?;
         loop {
-            let Some(changed) = workspace.settle(&mut loaded) else { return Ok(()) };
-            loaded = store
+            let changed = match workspace.settle(&mut contents) {
+                Settled::Ready(loaded) => return Ok(loaded),
+                Settled::Behind(changed) => changed,
+            };
+            contents = store
                 .read(move |tx| {
-                    changed.iter().try_for_each(|memory| loaded.refresh(tx, id, *memory))?;
-                    Ok::<_, Error>(loaded)
+                    changed.iter().try_for_each(|memory| contents.refresh(tx, id, *memory))?;
+                    Ok::<_, Error>(contents)
                 })
                 .await?;
         }
@@ -132,12 +140,11 @@ impl Recall {
             self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect();
         let mut extent = Extent::default();
         for workspace in workspaces {
-            let state = workspace.state.read().unwrap_or_else(PoisonError::into_inner);
-            if let State::Ready(loaded) = &*state {
-                extent.workspaces += 1;
-                extent.rows += loaded.index.len();
-                extent.bytes += loaded.index.resident_bytes();
-            }
+            let Some(loaded) = workspace.ready() else { continue };
+            let contents = loaded.read();
+            extent.workspaces += 1;
+            extent.rows += contents.index.len();
+            extent.bytes += contents.index.resident_bytes();
         }
         extent
     }
@@ -154,20 +161,22 @@ impl Recall {
             self.workspace(workspace).changed(tx, workspace, memory);
         }
     }
+}
+
+impl Loaded {
+    fn read(&self) -> RwLockReadGuard<'_, Contents> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
 
     /// Ranks what the scope's viewer may see, and fetches the best rows under the database's own predicate.
     pub(crate) fn rank(&self, tx: &Tx<'_>, scope: &Scope, ask: &Ask, now: Timestamp) -> Result<Vec<Hit>> {
-        let workspace = self.workspace(scope.workspace());
         let viewer = Viewer { principal: scope.viewer(), teams: store::teams::memberships(tx, scope, scope.viewer())? };
         let (fused, mut pairs) = {
-            let state = workspace.state.read().unwrap_or_else(PoisonError::into_inner);
-            let State::Ready(loaded) = &*state else {
-                return Err(Error::new(crate::Code::Unavailable, "the search index is being loaded").retry_after(1));
-            };
-            let admit = loaded.words.admission(&ask.filter, &viewer, now);
-            let found = loaded.index.search(|columns| admit.admits(columns), &ask.query, ask.options);
+            let contents = self.read();
+            let admit = contents.words.admission(&ask.filter, &viewer, now);
+            let found = contents.index.search(|columns| admit.admits(columns), &ask.query, ask.options);
             let standing = |id| {
-                loaded.index.get(id).map(|columns| Standing {
+                contents.index.get(id).map(|columns| Standing {
                     importance: columns.importance(),
                     updated_at_micros: search::Recency::updated_at_micros(columns),
                 })
@@ -210,50 +219,85 @@ impl Drop for Abandon<'_> {
     }
 }
 
-fn load_rows(tx: &Tx<'_>, id: WorkspaceId) -> Result<Loaded> {
-    let mut loaded = Loaded::default();
+fn load_rows(tx: &Tx<'_>, id: WorkspaceId) -> Result<Contents> {
+    let mut contents = Contents::default();
     let mut failed = None;
     store::memories::searchable::all(tx, everything("the search index is loaded"), id, |row, terms| {
         if failed.is_none() {
-            failed = loaded.put(&row, terms).err();
+            failed = contents.put(&row, terms).err();
         }
         Ok(())
     })?;
-    failed.map_or(Ok(loaded), Err)
+    failed.map_or(Ok(contents), Err)
+}
+
+/// How it stands with an index whose rows were read.
+enum Settled {
+    Ready(Loaded),
+    /// These rows changed meanwhile, and are to be read again.
+    Behind(Vec<MemoryId>),
 }
 
 impl Workspace {
-    fn is_ready(&self) -> bool {
-        matches!(&*self.state.read().unwrap_or_else(PoisonError::into_inner), State::Ready(_))
+    fn ready(&self) -> Option<Loaded> {
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Ready(loaded) => Some(loaded.clone()),
+            State::Unloaded | State::Loading(_) => None,
+        }
     }
 
     fn set(&self, state: State) {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
-    /// Puts the loaded index in place, unless rows changed meanwhile: then gives those to be read again.
-    fn settle(&self, loaded: &mut Loaded) -> Option<Vec<MemoryId>> {
+    /// Puts the index in place, unless rows changed meanwhile.
+    ///
+    /// One that was forgotten while it was read answers its one question and is not kept: from then on nobody noted what
+    /// changed.
+    fn settle(&self, contents: &mut Contents) -> Settled {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        match &mut *state {
-            State::Loading(changed) if !changed.is_empty() => Some(std::mem::take(changed)),
-            _ => {
-                *state = State::Ready(Box::new(std::mem::take(loaded)));
-                None
-            }
+        if let State::Loading(changed) = &mut *state
+            && !changed.is_empty()
+        {
+            return Settled::Behind(std::mem::take(changed));
         }
+        let loaded = Loaded(Arc::new(RwLock::new(std::mem::take(contents))));
+        if matches!(&*state, State::Loading(_)) {
+            *state = State::Ready(loaded.clone());
+        }
+        Settled::Ready(loaded)
     }
 
     fn changed(&self, tx: &Tx<'_>, workspace: WorkspaceId, memory: MemoryId) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        match &mut *state {
-            State::Unloaded => {}
-            State::Loading(changed) => changed.push(memory),
+        let refreshed = match &mut *state {
+            State::Unloaded => return,
+            State::Loading(changed) => return changed.push(memory),
             State::Ready(loaded) => {
-                if let Err(error) = loaded.refresh(tx, workspace, memory) {
-                    tracing::warn!(workspace = %workspace, error = %error, "search index dropped; it is loaded again when asked for");
-                    *state = State::Unloaded;
-                }
+                let mut contents = loaded.0.write().unwrap_or_else(PoisonError::into_inner);
+                contents.refresh(tx, workspace, memory)
             }
+        };
+        if let Err(error) = refreshed {
+            tracing::warn!(workspace = %workspace, error = %error, "search index dropped; it is loaded again when asked for");
+            *state = State::Unloaded;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_forgotten_while_it_is_read_is_not_kept() {
+        let workspace = Workspace::default();
+        workspace.set(State::Loading(Vec::new()));
+        assert!(matches!(workspace.settle(&mut Contents::default()), Settled::Ready(_)));
+        assert!(workspace.ready().is_some());
+        workspace.set(State::Loading(Vec::new()));
+        workspace.set(State::Unloaded);
+        assert!(matches!(workspace.settle(&mut Contents::default()), Settled::Ready(_)));
+        assert!(workspace.ready().is_none(), "what is committed now would be missing from it");
     }
 }

@@ -12,12 +12,15 @@ use domain::{Code, Error};
 use futures::FutureExt as _;
 use tower::ServiceExt as _;
 
+pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod caller;
 mod framing;
 pub(crate) mod guard;
 pub(crate) mod limits;
 pub(crate) mod listen;
+#[cfg(test)]
+mod pipelines;
 pub(crate) mod problem;
 pub(crate) mod record;
 mod wire;

@@ -18,7 +18,7 @@ use domain::{
 };
 
 use crate::http::{
-    body,
+    accept, body,
     caller::{self, RequestId},
     problem,
     record::Record,
@@ -160,17 +160,9 @@ pub(crate) fn is_key(text: &str) -> bool {
 }
 
 fn acceptable(entry: &Entry, headers: &HeaderMap) -> Result<()> {
-    let Some(accept) = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()) else { return Ok(()) };
     // An answer without content is right for everybody; JSON is what problems come in.
     let served = entry.media.unwrap_or("application/json").split(';').next().unwrap_or_default();
-    let kind = served.split('/').next().unwrap_or_default();
-    let fits = accept.split(',').any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-        !refused && (essence == "*/*" || essence == served || essence.strip_suffix("/*") == Some(kind))
-    });
-    if fits {
+    if accept::allows(headers, served) {
         return Ok(());
     }
     Err(Error::new(Code::NotAcceptable, "`Accept` excludes what is served here").hint(format!("accept `{served}`")))

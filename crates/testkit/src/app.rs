@@ -1,6 +1,11 @@
 //! A mounted server.
 
-use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Instant};
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::{Arc, mpsc},
+    time::Instant,
+};
 
 use domain::{App, Gate, Secrets, Settings};
 use security::{SystemRandom, chain::AuditKey, random, tag::TagKey};
@@ -9,6 +14,7 @@ use store::{Options, Store, Verdict};
 use tempfile::TempDir;
 use tokio::{
     net::{TcpListener, UnixListener},
+    sync::oneshot,
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -26,6 +32,12 @@ pub struct Agent {
     /// The key's id.
     pub key_id: String,
 }
+
+/// Reading threads that are kept busy while it lives.
+#[derive(Debug)]
+pub struct HeldReads(
+    #[expect(dead_code, reason = "dropping the senders is what ends the reads")] Vec<mpsc::Sender<()>>,
+);
 
 /// A server on a free port and a Unix socket, over a directory of its own.
 pub struct TestApp {
@@ -250,6 +262,36 @@ impl TestApp {
             }
         }
         false
+    }
+
+    /// Keeps every thread that reads the database busy, until what this gives is dropped.
+    ///
+    /// # Panics
+    /// When a thread has ended.
+    pub async fn hold_reads(&self) -> HeldReads {
+        let mut held = Vec::new();
+        for _ in 0..Options::new("", self.clock.now()).readers {
+            let (release, released) = mpsc::channel::<()>();
+            let (begin, begun) = oneshot::channel();
+            let store = self.store.clone();
+            tokio::spawn(async move {
+                let read = store.read(move |_| {
+                    begin.send(()).unwrap();
+                    // Its error is that the sender is gone, which is what it waits for.
+                    Ok::<_, store::Error>(released.recv().unwrap_err())
+                });
+                read.await.unwrap();
+            });
+            begun.await.unwrap();
+            held.push(release);
+        }
+        HeldReads(held)
+    }
+
+    /// How many reads wait for a thread.
+    #[must_use]
+    pub fn queued_reads(&self) -> u64 {
+        self.store.statistics().queued_reads
     }
 
     /// Changes the database behind the server's back; how many rows.

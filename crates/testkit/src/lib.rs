@@ -17,7 +17,7 @@ mod machine;
 mod mcp;
 mod soak;
 
-pub use app::{Agent, TestApp};
+pub use app::{Agent, HeldReads, TestApp};
 pub use client::{Answer, Client, Request};
 pub use clock::ManualClock;
 pub use machine::ManualMachine;

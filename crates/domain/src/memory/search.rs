@@ -1,7 +1,5 @@
 //! `memory.search`
 
-use std::sync::Arc;
-
 use schemars::JsonSchema;
 use search::{Query, Ranking};
 use serde::Serialize;
@@ -176,10 +174,9 @@ pub(super) async fn find<T: Send + 'static>(
     show: impl Fn(Hit, &Query) -> T + Send + 'static,
 ) -> Result<Vec<T>> {
     let (scope, now) = (call.scope(), call.now());
-    call.app.recall.load(&call.app.store, scope.workspace()).await?;
-    let recall = Arc::clone(&call.app.recall);
+    let index = call.app.recall.load(&call.app.store, scope.workspace()).await?;
     call.read(move |tx| {
-        let hits = recall.rank(tx, &scope, &ask, now)?;
+        let hits = index.rank(tx, &scope, &ask, now)?;
         Ok(hits.into_iter().map(|hit| show(hit, &ask.query)).collect())
     })
     .await

@@ -62,8 +62,10 @@ enum Stage {
     /// Bytes of the body still to come.
     Sized(u64),
     ChunkSize,
-    /// Bytes of the chunk still to come, its line end included.
+    /// Bytes of the chunk still to come.
     Chunk(u64),
+    /// The line end behind a chunk.
+    ChunkEnd,
     /// The line end behind the last chunk.
     End,
 }
@@ -82,59 +84,62 @@ impl Framing {
 
     /// How many of the bytes may be passed on: a head only whole, and never anything behind it in the same step.
     ///
-    /// The next call begins with the first byte that did not pass.
+    /// The next call begins with the first byte that did not pass; what stands before a fault passes ahead of its refusal.
     pub(crate) fn advance(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         let mut passed = 0;
         loop {
-            let rest = bytes.get(passed..).unwrap_or_default();
-            match &mut self.0 {
-                Stage::Head(head) => {
-                    let Some(length) = head.read(rest)? else { return Ok(passed) };
-                    self.0 = head.body()?;
-                    return Ok(passed + length);
-                }
-                Stage::Sized(left) => {
-                    passed += take(left, rest);
-                    if *left > 0 {
-                        return Ok(passed);
-                    }
-                    self.0 = Stage::default();
-                    return Ok(passed);
-                }
-                Stage::ChunkSize => {
-                    let Some((size, length)) = chunk_size(rest)? else { return Ok(passed) };
-                    self.0 = if size == 0 { Stage::End } else { Stage::Chunk(size) };
-                    passed += length;
-                }
-                Stage::Chunk(left) => {
-                    passed += take(left, rest);
-                    if *left > 0 {
-                        return Ok(passed);
-                    }
-                    let Some(length) = line_end(bytes.get(passed..).unwrap_or_default(), CHUNK_END)? else {
-                        return Ok(passed);
-                    };
-                    passed += length;
-                    self.0 = Stage::ChunkSize;
-                }
-                Stage::End => {
-                    let Some(length) = line_end(rest, TRAILERS)? else { return Ok(passed) };
-                    self.0 = Stage::default();
-                    return Ok(passed + length);
-                }
+            let was_head = self.in_head();
+            match self.step(bytes.get(passed..).unwrap_or_default()) {
+                Ok(0) => return Ok(passed),
+                Ok(more) => passed += more,
+                Err(refusal) if passed == 0 => return Err(refusal),
+                Err(_) => return Ok(passed),
+            }
+            if was_head || self.in_head() {
+                return Ok(passed);
             }
         }
     }
+
+    /// The length of the next part, or of what is there of a body's; 0 when more must come first. A refusal changes
+    /// nothing of a body's stage.
+    fn step(&mut self, rest: &[u8]) -> Result<usize, Refusal> {
+        let (length, next) = match &mut self.0 {
+            Stage::Head(head) => {
+                let Some(length) = head.read(rest)? else { return Ok(0) };
+                (length, head.body()?)
+            }
+            Stage::Sized(left) => match take(*left, rest) {
+                (length, 0) => (length, Stage::default()),
+                (length, left) => (length, Stage::Sized(left)),
+            },
+            Stage::ChunkSize => match chunk_size(rest)? {
+                None => return Ok(0),
+                Some((0, length)) => (length, Stage::End),
+                Some((size, length)) => (length, Stage::Chunk(size)),
+            },
+            Stage::Chunk(left) => match take(*left, rest) {
+                (length, 0) => (length, Stage::ChunkEnd),
+                (length, left) => (length, Stage::Chunk(left)),
+            },
+            Stage::ChunkEnd => match line_end(rest, "a chunk is not as long as it says")? {
+                None => return Ok(0),
+                Some(length) => (length, Stage::ChunkSize),
+            },
+            Stage::End => match line_end(rest, "trailers are not served")? {
+                None => return Ok(0),
+                Some(length) => (length, Stage::default()),
+            },
+        };
+        self.0 = next;
+        Ok(length)
+    }
 }
 
-const CHUNK_END: &str = "a chunk is not as long as it says";
-const TRAILERS: &str = "trailers are not served";
-
-/// Counts off what is there of the bytes that are left.
-fn take(left: &mut u64, rest: &[u8]) -> usize {
-    let there = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
-    *left -= there as u64;
-    there
+/// How many of the bytes that are left are there, and how many are left then.
+fn take(left: u64, rest: &[u8]) -> (usize, u64) {
+    let there = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+    (there, left - there as u64)
 }
 
 /// The line end that must stand first; none when it has not all come.
@@ -292,17 +297,24 @@ mod tests {
 
     use super::*;
 
-    /// Follows bytes that come in pieces; what was passed on as (head ends, all), or the refusal.
-    fn follow(bytes: &[u8], piece: usize) -> Result<usize, Refusal> {
+    /// Follows bytes that come in pieces of these sizes, again and again: how many passed, and the refusal if there is one.
+    fn judge(bytes: &[u8], pieces: &[usize]) -> (usize, Option<Refusal>) {
         let mut framing = Framing::default();
         let (mut passed, mut there) = (0, 0);
+        let mut pieces = pieces.iter().cycle();
         loop {
-            match framing.advance(&bytes[passed..there])? {
-                0 if there == bytes.len() => return Ok(passed),
-                0 => there = bytes.len().min(there + piece),
-                more => passed += more,
+            match framing.advance(&bytes[passed..there]) {
+                Ok(0) if there == bytes.len() => return (passed, None),
+                Ok(0) => there = bytes.len().min(there + pieces.next().unwrap()),
+                Ok(more) => passed += more,
+                Err(refusal) => return (passed, Some(refusal)),
             }
         }
+    }
+
+    fn follow(bytes: &[u8], piece: usize) -> Result<usize, Refusal> {
+        let (passed, refusal) = judge(bytes, &[piece]);
+        refusal.map_or(Ok(passed), Err)
     }
 
     #[test]
@@ -328,6 +340,22 @@ mod tests {
     }
 
     #[test]
+    fn no_byte_of_a_slow_head_is_looked_at_twice() {
+        let head = format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(HEAD_BYTES - 20));
+        let mut framing = Framing::default();
+        for there in 1..=head.len() {
+            assert_eq!(framing.advance(&head.as_bytes()[..there]), Ok(0));
+            assert!(matches!(&framing.0, Stage::Head(head) if head.searched == there));
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_fault_of_a_body_passes_ahead_of_the_refusal() {
+        let bytes = b"PUT / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\nz";
+        assert_eq!(judge(bytes, &[4096]), (bytes.len() - 1, Some(Refusal::Malformed("a chunk has no size"))));
+    }
+
+    #[test]
     fn limits_of_a_head_are_exact() {
         let line = |length: usize| format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(length - 23));
         assert_eq!(follow(line(HEAD_BYTES).as_bytes(), 1000), Ok(HEAD_BYTES));
@@ -343,12 +371,24 @@ mod tests {
         fn any_bytes_are_judged_alike_in_any_pieces(
             parts in prop::collection::vec(prop::sample::select(vec![
                 "GET / HTTP/1.1\r\n", "POST / HTTP/1.0\r\n", "\r\n", "\n", "\r", " ", "x: y\r\n", "Content-Length: 3\r\n",
-                "Transfer-Encoding: chunked\r\n", "abc", "3\r\n", "0\r\n", "\0", ";e=1\r\n", "ffffffffffffffff\r\n",
+                "Transfer-Encoding: chunked\r\n", "abc", "3\r\n", "3\r\nabc\r\n", "0\r\n", "\0", ";e=1\r\n", "ffffffffffffffff\r\n",
+                "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
             ]), 0..12),
-            piece in 1_usize..9,
+            pieces in prop::collection::vec(1_usize..20, 1..12),
         ) {
             let bytes = parts.concat();
-            prop_assert_eq!(follow(bytes.as_bytes(), piece), follow(bytes.as_bytes(), 4096));
+            prop_assert_eq!(judge(bytes.as_bytes(), &pieces), judge(bytes.as_bytes(), &[4096]));
+        }
+
+        #[test]
+        fn nothing_that_comes_ends_in_a_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            pieces in prop::collection::vec(1_usize..20, 1..12),
+        ) {
+            for before in ["", "GET /", "GET / HTTP/1.1\r\n", "PUT / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"] {
+                let bytes = [before.as_bytes(), &bytes].concat();
+                prop_assert_eq!(judge(&bytes, &pieces), judge(&bytes, &[4096]));
+            }
         }
     }
 }

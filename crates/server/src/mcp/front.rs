@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json, value::RawValue};
 
 use super::rpc;
-use crate::http::body;
+use crate::http::{accept, body};
 
 /// Revisions we speak, newest first.
 pub(super) const VERSIONS: [&str; 5] = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
@@ -54,20 +54,7 @@ fn bad(id: Option<&str>, code: i64, message: impl Into<Cow<'static, str>>) -> Re
 /// `Content-Type` must be JSON and `Accept` allow both JSON and event streams; no `Accept` is taken as both.
 pub(super) fn check_media(headers: &mut HeaderMap) -> Result<(), Error> {
     body::check_headers(headers)?;
-    let mut ranges: Vec<String> = Vec::new();
-    for value in headers.get_all(header::ACCEPT) {
-        ranges.extend(value.to_str().unwrap_or_default().split(',').map(|range| range.trim().to_ascii_lowercase()));
-    }
-    let allows = |media: &str, group: &str| {
-        ranges.iter().any(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let essence = parts.next().unwrap_or_default();
-            let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-            !refused && (essence == media || essence == group || essence == "*/*")
-        })
-    };
-    let fits = allows("application/json", "application/*") && allows("text/event-stream", "text/*");
-    if !(ranges.is_empty() || fits) {
+    if !["application/json", "text/event-stream"].iter().all(|media| accept::allows(headers, media)) {
         return Err(Error::new(Code::NotAcceptable, "`Accept` must allow application/json and text/event-stream"));
     }
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));

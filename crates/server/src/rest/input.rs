@@ -64,6 +64,10 @@ impl Shape {
             let value = self.value(&name, text)?;
             add(name, value)?;
         }
+        // The parser would put another character in place of what is none.
+        if percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
+            return Err(Error::invalid("", "the query is not UTF-8"));
+        }
         for (name, text) in form_urlencoded::parse(query.as_bytes()) {
             let value = self.value(&name, text.into_owned())?;
             add(name.into_owned(), value)?;
@@ -76,14 +80,16 @@ impl Shape {
 
     /// `If-Match: "3"` is `expected_version` 3, where the operation has it.
     fn if_match(&self, headers: &HeaderMap) -> Result<Option<i64>> {
-        let Some(value) =
-            headers.get(::http::header::IF_MATCH).filter(|_| self.members.contains_key("expected_version"))
-        else {
+        let mut values = headers.get_all(::http::header::IF_MATCH).iter();
+        let Some(value) = values.next().filter(|_| self.members.contains_key("expected_version")) else {
             return Ok(None);
         };
         let text = value.to_str().unwrap_or_default().trim();
-        let number = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text).parse();
-        number.map(Some).map_err(|_| Error::invalid("If-Match", "must be a version, such as \"3\""))
+        let number = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text).parse().ok();
+        match (number, values.next()) {
+            (Some(number), None) => Ok(Some(number)),
+            _ => Err(Error::invalid("If-Match", "must be a version, such as \"3\", once")),
+        }
     }
 
     fn value(&self, name: &str, text: String) -> Result<Value> {

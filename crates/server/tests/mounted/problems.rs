@@ -31,6 +31,7 @@ async fn every_refusal_of_rest_is_a_problem() {
     let rest = |method: &str, path: &str| app.rest(method, path).key(key);
     let post =
         |body: &str| rest("POST", "/api/v1/memories").header("content-type", "application/json").bytes(body.to_owned());
+    let delete = || rest("DELETE", "/api/v1/memories/mem_01JCA4X4E80000000000000001");
     let deep = format!("{{\"value\":{}1{}}}", "[".repeat(65), "]".repeat(65));
     let cases: Vec<(Request, Code)> = vec![
         (rest("GET", "/nothing"), Code::NotFound),
@@ -72,7 +73,10 @@ async fn every_refusal_of_rest_is_a_problem() {
         (rest("POST", "/api/v1/memories").bytes("{}"), Code::UnsupportedMediaType),
         (post("{\"content\":\"x\"}").header("content-encoding", "gzip"), Code::UnsupportedMediaType),
         (post("{\"content\":\"x\"}").header("idempotency-key", "a b"), Code::InvalidInput),
-        (rest("DELETE", "/api/v1/memories/mem_01JCA4X4E80000000000000001").header("if-match", "x"), Code::InvalidInput),
+        (delete().header("if-match", "x"), Code::InvalidInput),
+        (delete().header("if-match", "\"1\"").header("if-match", "\"2\""), Code::InvalidInput),
+        (rest("GET", "/api/v1/memories?project=%ff"), Code::InvalidInput),
+        (rest("GET", "/api/v1/whoami").header("accept", "text/html").header("accept", "*/*;q=0"), Code::NotAcceptable),
         (rest("GET", "/api/v1/whoami").header("x-api-key", "ghk_other"), Code::InvalidInput),
     ];
     for (request, code) in cases {

@@ -1,7 +1,7 @@
 //! How memories come, end and come back: batches, quotas, deletion, purge, the sweeper, clean-ups.
 
 use serde_json::{Value, json};
-use testkit::{Agent, TestApp};
+use testkit::{Agent, TestApp, eventually};
 
 use super::kit::{
     REASON, admin, call, counters_hold, delete, done, fetch, found, history, id_of, ids_of, is_refused, listed,
@@ -294,6 +294,25 @@ async fn a_repeat_of_any_change_does_nothing_again() {
 async fn done_otherwise(app: &TestApp, who: &Agent, key: &str) -> testkit::Answer {
     let body = json!({"content": "another body"});
     super::kit::request(app, who, "POST", "", &body).header("idempotency-key", key).send().await
+}
+
+#[tokio::test]
+async fn a_question_beside_a_reindexing_is_answered() {
+    let (app, alice, _) = two().await;
+    stored(&app, &alice, json!({"content": "an okapi"})).await;
+    let question = json!({"query": "okapi"});
+    let before = done(&app, &alice, "POST", "/search", question.clone()).await;
+    assert!(admin(&app, "memory.reindex", json!({"what": "keyword"})).await.status < 300);
+    let held = app.hold_reads().await;
+    let asking = super::kit::request(&app, &alice, "POST", "/search", &question).send();
+    // The question has found its index when it waits for a thread, and then the index is forgotten.
+    let beside = async {
+        eventually("the question waits", || async { app.queued_reads() == 1 }).await;
+        sweep(&app).await;
+        drop(held);
+    };
+    let (answer, ()) = tokio::join!(asking, beside);
+    assert_eq!((answer.status, answer.json()), (200, before), "{}", answer.text());
 }
 
 #[tokio::test]
