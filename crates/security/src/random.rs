@@ -1,7 +1,5 @@
 //! Randomness comes in as an argument; this is where it comes from.
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom as Generator};
-
 /// The generator failed; nothing may be made without it.
 #[derive(Debug)]
 pub struct NoEntropy;
@@ -23,27 +21,22 @@ pub trait Random: Send + Sync {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoEntropy>;
 }
 
-/// The operating system's generator, seeded and reseeded by aws-lc.
-#[derive(Debug)]
-pub struct SystemRandom(Generator);
+/// The operating system's generator. It is asked directly, because the one of aws-lc first gathers entropy of its own for some
+/// 50 ms, for which the first write after every start would wait.
+#[derive(Debug, Default)]
+pub struct SystemRandom;
 
 impl SystemRandom {
-    /// Opens the generator.
+    /// The generator.
     #[must_use]
-    pub fn new() -> Self {
-        Self(Generator::new())
-    }
-}
-
-impl Default for SystemRandom {
-    fn default() -> Self {
-        Self::new()
+    pub const fn new() -> Self {
+        Self
     }
 }
 
 impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoEntropy> {
-        self.0.fill(buffer).map_err(|_| NoEntropy)
+        getrandom::fill(buffer).map_err(|_| NoEntropy)
     }
 }
 
