@@ -199,6 +199,8 @@ impl App {
             Credential::Socket { .. } => return std::future::pending().await,
         };
         let mut changed = self.identities.inner.generation.subscribe();
+        // It may have ended between the call's begin and here.
+        changed.mark_changed();
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         #[expect(clippy::disallowed_methods, reason = "access makes the scopes")]
         let scope = Scope::of(identity.workspace, identity.principal);

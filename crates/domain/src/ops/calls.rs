@@ -1,10 +1,10 @@
 //! `ops.calls`
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use tokio::{sync::watch::Receiver, time::Instant};
 use types::Timestamp;
 
 use crate::{
@@ -100,11 +100,13 @@ impl Operation for Calls {
         let ring = call.app.calls.of(call.scope().workspace());
         let deadline = Instant::now() + wait;
         let mut newer = ring.follow();
+        // One watch over all rounds: a new one would not know of what ended before it.
+        let mut ended = pin!(call.app.credential_ended(call.who().identity()));
         loop {
             newer.mark_unchanged();
             let seen = ring.after(wanted.after, limit, |one| wanted.fits(one));
             let is_answer = !seen.calls.is_empty() || seen.missed > 0;
-            if is_answer || !(call.waits(&mut newer, deadline).await) {
+            if is_answer || !call.waits(&mut newer, deadline, ended.as_mut()).await {
                 return Ok(Json(Page {
                     items: seen.calls.into_iter().map(Ended::from).collect(),
                     next: seen.looked,
@@ -117,12 +119,13 @@ impl Operation for Calls {
 }
 
 impl Call<Known> {
-    /// Whether a newer call came before the deadline.
-    async fn waits(&self, newer: &mut tokio::sync::watch::Receiver<u64>, deadline: Instant) -> bool {
+    /// Whether a newer call came before the deadline and before the caller's credential ended.
+    async fn waits(&self, newer: &mut Receiver<u64>, deadline: Instant, ended: impl Future<Output = ()>) -> bool {
         tokio::select! {
+            biased;
+            () = ended => false,
             came = tokio::time::timeout_at(deadline, newer.changed()) => matches!(came, Ok(Ok(()))),
             () = self.app.calls.closed() => false,
-            () = self.app.credential_ended(self.who().identity()) => false,
         }
     }
 }

@@ -95,14 +95,19 @@ pub fn operations() -> String {
     page
 }
 
+/// What a member holds, in a few words: its type, or the words it is one of.
 pub(super) fn kind(property: &serde_json::Value) -> String {
-    if let Some(words) = property.get("enum").and_then(|list| list.as_array()) {
-        return words
-            .iter()
-            .filter_map(|word| word.as_str())
-            .map(|word| format!("`{word}`"))
-            .collect::<Vec<_>>()
-            .join(" ");
+    let list = |name: &str| property.get(name).and_then(|list| list.as_array());
+    let described = list("oneOf").into_iter().flatten().filter_map(|choice| choice.get("const"));
+    let words: Vec<String> = list("enum")
+        .into_iter()
+        .flatten()
+        .chain(described)
+        .filter_map(|word| word.as_str())
+        .map(|word| format!("`{word}`"))
+        .collect();
+    if !words.is_empty() {
+        return words.join(" ");
     }
     match property.get("type").and_then(|kind| kind.as_str()) {
         Some("array") => format!("list of {}", property.get("items").map_or("any".into(), kind)),

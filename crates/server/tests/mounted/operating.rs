@@ -192,3 +192,21 @@ async fn who_waits_gets_the_next_call_that_fits_and_a_stop_ends_the_wait() {
     let (page, ()) = tokio::join!(calls(&app, "default", wanted), stop);
     assert_eq!(shown(&page), []);
 }
+
+#[tokio::test]
+async fn a_revoked_key_ends_a_wait_for_calls_that_never_come() {
+    let app = TestApp::start().await;
+    let olga = app.agent_in("default", "olga", "operator").await;
+    let start = calls(&app, "default", json!({})).await["next"].as_u64().unwrap();
+    let path = format!("/api/v1/admin/calls?after={start}&wait_seconds=50&operation=memory.purge");
+    let revoke = async {
+        testkit::eventually("the wait has begun", async || app.metric("guildhall_calls_in_flight").await == 2).await;
+        // The call that revokes wakes the wait, which finds that it does not fit.
+        let revoked = app.as_operator("default", "key.revoke", &json!({"id": olga.key_id})).await;
+        assert_eq!(revoked.status, 204);
+    };
+    let waited = app.timed(async { tokio::join!(app.rest("GET", path).key(&olga.key).send(), revoke) });
+    let ((answer, ()), micros) = waited.await;
+    assert_eq!(answer.json()["items"], json!([]));
+    assert!(micros < 30_000_000, "{micros} µs");
+}
