@@ -19,8 +19,8 @@ pub(crate) struct Setup {
     /// Also tell agents in the client's rules file when to use their memory
     #[arg(long)]
     pub(crate) rules: bool,
-    /// Undo it: entry, rules and key go, the agent stays
-    #[arg(long, conflicts_with_all = ["http", "rules"])]
+    /// Undo it: entry, rules and key go, however they were made; the agent stays
+    #[arg(long)]
     pub(crate) remove: bool,
     /// Only show what would change
     #[arg(long)]

@@ -600,3 +600,14 @@ fn started_by(home: &Home, entry: &Value) -> Vec<Value> {
     assert_eq!(end_of(child).code, Some(0));
     answers
 }
+
+#[test]
+fn what_was_asked_for_at_the_set_up_may_be_said_again_to_undo_it() {
+    let home = Home::new();
+    home.done(&["gemini", "--rules"]);
+    home.done(&["gemini", "--rules", "--remove"]);
+    assert!(!home.path.join(".gemini/GEMINI.md").exists());
+    home.done(&["gemini", "--http"]);
+    home.done(&["gemini", "--http", "--remove"]);
+    assert_eq!(home.setup(&["gemini", "--remove"]).code, Some(3));
+}
