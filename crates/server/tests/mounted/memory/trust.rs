@@ -112,7 +112,9 @@ async fn a_quarantined_row_answers_its_owner_alone() {
     assert!(!stats(&app, &alice, "own").await["recent"].to_string().contains(&id));
     assert_eq!(stats(&app, &alice, "own").await["by_trust"], json!({"quarantined": 1, "unreviewed": 1}));
     counters_hold(&app).await;
-    assert_eq!(review(&app, &id, "release").await.status, 200);
+    let released = review(&app, &id, "release").await;
+    assert_eq!(released.status, 200);
+    assert!(!released.text().contains("pelican"), "what was hidden until then is not shown by the decision");
     assert_eq!(fetch(&app, &bob, &id).await.json()["content"], "pelican one");
 }
 
