@@ -1,6 +1,7 @@
 //! Objects, functions and members of others: A37, A38, A39, A65.
 
 use domain::{
+    Code,
     access::Role,
     catalogue::CATALOGUE,
     operation::{Access, Effect, Entry},
@@ -149,6 +150,20 @@ fn reader_lacks(entry: &Entry) -> bool {
         Access::Permission(needed) => !Role::Reader.permissions().has(needed),
         Access::Interactive(_) | Access::LocalOperator => true,
         Access::AnyPrincipal | Access::Open => false,
+    }
+}
+
+/// What reaches over workspaces or shows the machine, by name: the catalogue alone would follow a mistake in itself.
+#[tokio::test]
+async fn attack_a38_no_key_reaches_what_is_the_local_operators() {
+    let hall = Hall::open().await;
+    let admin = hall.app.agent_in("default", "ada", "operator").await;
+    let theirs = ["backup.snapshot", "ops.doctor", "workspace.create", "workspace.list"];
+    let declared = CATALOGUE.iter().filter(|entry| entry.spec.access == Access::LocalOperator);
+    assert_eq!(declared.map(|entry| entry.spec.id).collect::<Vec<_>>(), theirs);
+    for operation in theirs {
+        let refused = hall.app.call_as(&admin, operation, &json!({"slug": "w9"})).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied, "{operation}");
     }
 }
 
