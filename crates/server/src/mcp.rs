@@ -26,7 +26,7 @@ mod tools;
 pub use call::failed_call;
 pub use extension::{Answer, Extension, principal_of};
 use failure::Failed;
-pub use front::{encoded, judge};
+pub use front::{encoded, judge, subject};
 use handler::Handler;
 
 use crate::http::{

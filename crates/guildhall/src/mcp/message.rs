@@ -134,11 +134,7 @@ impl Message {
         let params: Params<'_> = parts(envelope.params);
         let meta: Meta<'_> = parts(params.meta);
         let method = envelope.method.unwrap_or_default().into_owned();
-        let name = match method.as_str() {
-            "tools/call" | "prompts/get" => params.name,
-            "resources/read" => params.uri,
-            _ => None,
-        };
+        let name = server::mcp::subject(&method, params.name, params.uri);
         let arguments: Arguments<'_> = parts(params.arguments.filter(|_| method == "tools/call"));
         let cancels = params.request_id.filter(|_| method == "notifications/cancelled").map(canonical);
         Ok(Self {

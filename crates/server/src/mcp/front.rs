@@ -298,12 +298,9 @@ impl Message<'_> {
             Ok(None) => return Err(differs("the header Mcp-Method is missing")),
             Ok(Some(_)) | Err(()) => return Err(differs("Mcp-Method differs from the body")),
         }
-        let named = match self.method.as_ref() {
-            "tools/call" | "prompts/get" => self.params.name.as_deref(),
-            "resources/read" => self.params.uri.as_deref(),
-            _ => return Ok(()),
+        let Some(named) = subject(&self.method, self.params.name.as_deref(), self.params.uri.as_deref()) else {
+            return Ok(());
         };
-        let Some(named) = named else { return Ok(()) };
         match one(headers, "mcp-name").map(|name| name.map(decoded)) {
             Ok(Some(Some(name))) if name == named => Ok(()),
             Ok(None) => Err(differs("the header Mcp-Name is missing")),
@@ -320,6 +317,16 @@ pub fn encoded(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     Cow::Owned(format!("=?base64?{}?=", base64::engine::general_purpose::STANDARD.encode(text)))
+}
+
+/// What a method names, which `Mcp-Name` repeats: its parameter `name` or `uri`.
+#[must_use]
+pub fn subject<T>(method: &str, name: Option<T>, uri: Option<T>) -> Option<T> {
+    match method {
+        "tools/call" | "prompts/get" => name,
+        "resources/read" => uri,
+        _ => None,
+    }
 }
 
 /// A header's text, out of `=?base64?…?=` where it needed that.
